@@ -1,0 +1,86 @@
+import { type Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { isErrorCode } from '../base/error-codes.ts';
+import { asStratumError, hasCode, StratumError } from '../base/errors.ts';
+import { decodeErrorDetail, encodeErrorDetail } from './error-detail.ts';
+import { ErrorDetail, RpcStatus } from './gen/stratum/v1/errors.ts';
+
+/** The standard trailer for typed details, understood by grpcurl and the like. */
+export const statusDetailsTrailer = 'grpc-status-details-bin';
+
+const detailTypeUrl = 'type.googleapis.com/stratum.v1.ErrorDetail';
+
+/** The gRPC status and trailer of an error. */
+export function toRpcStatus(error: unknown): {
+  code: number;
+  details: string;
+  trailer: Buffer;
+} {
+  const known = asStratumError(error);
+  const code = status[known.row.grpc === 'OK' ? 'UNKNOWN' : known.row.grpc];
+  const value = Buffer.from(ErrorDetail.encode(encodeErrorDetail(known)).finish());
+  const rpcStatus = {
+    code,
+    message: known.message,
+    details: [{ typeUrl: detailTypeUrl, value }],
+  };
+  return {
+    code,
+    details: known.message,
+    trailer: Buffer.from(RpcStatus.encode(rpcStatus).finish()),
+  };
+}
+
+/** Where a call went, for the details of transport errors. */
+export interface CallOrigin {
+  readonly endpoint: string;
+  readonly method: string;
+  readonly timeoutMs: number;
+}
+
+/** The StratumError of a failed call: the peer's own when it sent one, otherwise one for the transport's failure. */
+export function fromRpcError(error: unknown, origin: CallOrigin): StratumError {
+  if (error instanceof StratumError) return error;
+  if (!isServiceError(error)) return asStratumError(error);
+  const detail = readTrailer(error.metadata);
+  if (detail !== undefined && isErrorCode(detail.code)) return decodeErrorDetail(detail);
+  const where = `${origin.method} at ${origin.endpoint}`;
+  const endpoint = {
+    endpoint: origin.endpoint,
+    method: origin.method,
+    timeoutMs: origin.timeoutMs,
+  };
+  switch (error.code) {
+    case status.DEADLINE_EXCEEDED:
+      return new StratumError('DEADLINE_EXCEEDED', `${where} gave no answer within ${origin.timeoutMs} ms`, endpoint, {
+        cause: error,
+      });
+    case status.UNAVAILABLE:
+      return new StratumError('UNREACHABLE', `${where}: ${error.details}`, endpoint, { cause: error });
+    case status.CANCELLED:
+      return new StratumError('CANCELLED', `${where} was cancelled`, undefined, { cause: error });
+    case status.UNIMPLEMENTED:
+      return new StratumError('UNIMPLEMENTED', `${where}: ${error.details}`, undefined, { cause: error });
+    default:
+      return new StratumError('INTERNAL', `${where}: ${error.message}`, undefined, { cause: error });
+  }
+}
+
+/** Whether an error means that the connection itself is bad, so that another one is worth a try. */
+export function isConnectionError(error: unknown): boolean {
+  return hasCode(error, 'UNREACHABLE');
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'metadata' in error;
+}
+
+function readTrailer(metadata: Metadata | undefined): ErrorDetail | undefined {
+  const [bytes] = metadata?.get(statusDetailsTrailer) ?? [];
+  if (!Buffer.isBuffer(bytes)) return undefined;
+  try {
+    const [detail] = RpcStatus.decode(bytes).details;
+    return detail?.typeUrl === detailTypeUrl ? ErrorDetail.decode(detail.value) : undefined;
+  } catch {
+    return undefined; // A trailer of another server's making: its status code still says what happened.
+  }
+}

@@ -1,0 +1,96 @@
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { StratumError } from '../base/errors.ts';
+import type { Part } from '../base/lifecycle.ts';
+import { descriptorSetBase64 } from './gen/descriptor.ts';
+import { messageBytesMax } from './limits.ts';
+
+/** Where to listen; port 0 lets the system choose. */
+export interface GrpcServerOptions {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The gRPC listener of a process: its services, the standard health service, and reflection. */
+export class GrpcServer implements Part {
+  readonly name = 'gRPC listener';
+  readonly #options: GrpcServerOptions;
+  readonly #server: Server;
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #services: string[] = [];
+  #port: number | undefined;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    this.#server = new Server({
+      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_send_message_length': messageBytesMax,
+    });
+    this.#health.addToServer(this.#server);
+    const descriptors = loadFileDescriptorSetFromBuffer(Buffer.from(descriptorSetBase64, 'base64'));
+    new ReflectionService(descriptors).addToServer(this.#server);
+  }
+
+  /** Adds a service; before or after the start. */
+  add(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    this.#server.addService(definition, implementation);
+    const [method] = Object.values(definition);
+    const name = method?.path.split('/')[1];
+    if (name !== undefined) this.#services.push(name);
+  }
+
+  /** host:port once it listens. */
+  get address(): string {
+    if (this.#port === undefined) throw new StratumError('INTERNAL', 'the gRPC listener has not been started');
+    const { host } = this.#options;
+    return `${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  /** What the health service answers for the process and each of its services. */
+  setServing(serving: boolean): void {
+    for (const service of ['', ...this.#services]) {
+      this.#health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING');
+    }
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#options;
+    const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    this.#port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(listenError(target, error));
+      });
+    });
+  }
+
+  /** Refuses new calls and lets those in flight finish; the signal ends them. */
+  stop(signal: AbortSignal): Promise<void> {
+    this.setServing(false);
+    return new Promise((resolve) => {
+      const force = () => this.#server.forceShutdown();
+      signal.addEventListener('abort', force, { once: true });
+      this.#server.tryShutdown(() => {
+        signal.removeEventListener('abort', force);
+        resolve();
+      });
+    });
+  }
+}
+
+function listenError(target: string, error: Error): StratumError {
+  // grpc-js reports a failed bind by text only; EADDRINUSE stands in it as the system's own name.
+  const taken = error.message.includes('EADDRINUSE');
+  return taken
+    ? new StratumError('PORT_IN_USE', `cannot listen on ${target}: another process does`, undefined, {
+        hint: 'stop that process, or choose another address with --listen',
+        cause: error,
+      })
+    : new StratumError('INVALID_ARGUMENT', `cannot listen on ${target}: ${error.message}`, {
+        field: 'listen',
+        reason: error.message,
+        expected: 'an address of this machine',
+      });
+}
