@@ -1,0 +1,56 @@
+import type { Oid } from '../base/oid.ts';
+
+/** A stored blob. */
+export interface BlobInfo {
+  readonly oid: Oid;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since the Unix epoch of the last put. */
+  readonly storedAtMs: number;
+}
+
+/** A page of blobs by position. */
+export interface BlobPage {
+  readonly entries: readonly BlobInfo[];
+  /** For the next page; undefined after the last. */
+  readonly nextCursor: Oid | undefined;
+}
+
+/** Counts and sizes; bytes. */
+export interface BlobStoreStats {
+  readonly blobCount: number;
+  readonly storedBytes: number;
+  readonly quarantinedCount: number;
+  readonly freeBytes: number;
+  readonly capacityBytes: number;
+}
+
+/** Blobs of one node, each named by the SHA-256 of its content. */
+export interface BlobStore {
+  /**
+   * Stores a blob from its chunks, without holding it in memory; resolves when it is on disk.
+   * CHECKSUM_MISMATCH when the content does not hash to `oid`, INVALID_ARGUMENT when it is not
+   * `size` bytes long, DISK_FULL; nothing is kept then. A blob that exists is read to its end,
+   * checked all the same, and has its age renewed.
+   */
+  put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }>;
+  /** What is known without reading the content. */
+  stat(oid: Oid): Promise<BlobInfo | undefined>;
+  /**
+   * The bytes from `offset` (to `offset + length`) in chunks of at most 1 MiB. BLOB_NOT_FOUND;
+   * INVALID_ARGUMENT for an offset beyond the end. A deleted blob is readable to its end by who has it open.
+   */
+  read(
+    oid: Oid,
+    offset?: number,
+    length?: number,
+  ): Promise<{ readonly size: number; readonly chunks: AsyncIterable<Buffer> }>;
+  /** Reads and hashes the copy; a corrupt one is put in quarantine and no longer served. */
+  verify(oid: Oid): Promise<'PRESENT' | 'MISSING' | 'CORRUPT' | 'UNKNOWN'>;
+  /** Deletes a blob unless it was put at or after `storedBeforeMs`; false when there was nothing to delete. */
+  delete(oid: Oid, storedBeforeMs?: number): Promise<boolean>;
+  /** Blobs by position from `from` to `to`, both inclusive, wrapping around when `to` is lower. */
+  list(from: bigint, to: bigint, cursor: Oid | undefined, pageSize: number): Promise<BlobPage>;
+  stats(): Promise<BlobStoreStats>;
+  close(): Promise<void>;
+}
