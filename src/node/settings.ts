@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { GiB, KiB, MiB } from '../base/units.ts';
+import { logLevels } from '../telemetry/log.ts';
+import { nodeRoles } from '../topology/topology.ts';
+
+/** A setting of a node: its place in the YAML file, its check, and what docs/configuration.md says of it. */
+export interface Setting {
+  /** Path in the YAML file, for example "cluster.partitions". */
+  readonly path: string;
+  readonly kind: 'text' | 'integer' | 'boolean' | 'list' | 'map';
+  readonly schema: z.ZodType;
+  /** Undefined when there is none and the setting is optional. */
+  readonly default?: unknown;
+  readonly description: string;
+}
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, 'expected host:port')
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65535, 'expected a port from 0 to 65535');
+const name = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'expected 1 to 128 characters of A-Z a-z 0-9 . _ -');
+const integer = (min: number, max: number) => z.int().min(min).max(max);
+const milliseconds = integer(1, 86_400_000);
+
+/**
+ * The one table of node settings. The YAML file, STRATUM_* variables and flags are read by it;
+ * docs/configuration.md is made from it. Defaults of timings are those of the contract.
+ */
+export const settings: readonly Setting[] = [
+  setting(
+    'nodeId',
+    'text',
+    name.optional(),
+    undefined,
+    'Unique name of the node. Default: the name kept in the data folder, else host name and roles.',
+  ),
+  setting(
+    'roles',
+    'list',
+    z.array(z.enum(nodeRoles)).min(1),
+    undefined,
+    'What the process does: coordinator, object, metadata, frontend.',
+  ),
+  setting('dataDir', 'text', z.string().min(1), undefined, 'Folder of everything that the node keeps.'),
+  setting(
+    'listen',
+    'text',
+    address.optional(),
+    undefined,
+    'host:port of the gRPC listener. Default: 127.0.0.1:7480 for a coordinator, else 127.0.0.1 and a port chosen by the system.',
+  ),
+  setting(
+    'advertise',
+    'text',
+    address.optional(),
+    undefined,
+    'host:port under which others reach the gRPC listener. Default: what it listens on.',
+  ),
+  setting('httpListen', 'text', address, '127.0.0.1:8480', 'host:port of a frontend’s HTTP listener.'),
+  setting(
+    'coordinators',
+    'list',
+    z.array(address),
+    [],
+    'host:port of the coordinators. Default: the process’s own, when it is one.',
+  ),
+  setting(
+    'labels',
+    'map',
+    z.record(z.string().regex(/^[a-z][a-z0-9._/-]{0,62}$/), z.string().max(63)),
+    {},
+    'Free labels; zone guides placement.',
+  ),
+  setting('weight', 'integer', integer(1, 10_000), 100, 'Share of the ring; 100 is an ordinary node.'),
+  setting(
+    'insecureListen',
+    'boolean',
+    z.boolean(),
+    false,
+    'Allow listeners beyond loopback without authentication or TLS.',
+  ),
+  setting('logLevel', 'text', z.enum(logLevels), 'info', 'Least level that is logged: debug, info, warn, error.'),
+  setting(
+    'exitWithParent',
+    'boolean',
+    z.boolean(),
+    false,
+    'End when standard input ends; for processes that a supervisor started.',
+  ),
+  setting(
+    'cluster.partitions',
+    'integer',
+    integer(1, 4096),
+    64,
+    'Metadata partitions; fixed when the cluster is created.',
+  ),
+  setting('cluster.replicationFactor', 'integer', integer(1, 16), 3, 'On how many object nodes a blob is placed (N).'),
+  setting(
+    'cluster.writeQuorum',
+    'integer',
+    integer(1, 16).optional(),
+    undefined,
+    'How many durable copies acknowledge a write (W). Default: more than half of N.',
+  ),
+  setting('cluster.virtualNodes', 'integer', integer(1, 1024), 64, 'Positions on the ring of a node with weight 100.'),
+  setting(
+    'cluster.bootstrapExpectObject',
+    'integer',
+    integer(1, 1000).optional(),
+    undefined,
+    'Object nodes that must be active before the ring is formed. Default: N.',
+  ),
+  setting(
+    'cluster.bootstrapExpectMetadata',
+    'integer',
+    integer(1, 1000),
+    1,
+    'Metadata nodes that must be active before partitions are assigned.',
+  ),
+  setting('timings.heartbeatIntervalMs', 'integer', milliseconds, 10_000, 'Between two heartbeats of a node.'),
+  setting('timings.suspectTimeoutMs', 'integer', milliseconds, 30_000, 'Without a heartbeat until a node is SUSPECT.'),
+  setting('timings.downTimeoutMs', 'integer', milliseconds, 60_000, 'Without a heartbeat until a node is DOWN.'),
+  setting('timings.detectorTickMs', 'integer', milliseconds, 1_000, 'Between two looks of the failure detector.'),
+  setting('timings.leaderGraceMs', 'integer', milliseconds, 30_000, 'After an election: no node is marked worse.'),
+  setting(
+    'timings.joiningTimeoutMs',
+    'integer',
+    milliseconds,
+    300_000,
+    'How long a node may take from its registration to its first readiness.',
+  ),
+  setting(
+    'object.freeBytesMin',
+    'integer',
+    integer(0, 1024 * GiB),
+    256 * MiB,
+    'Writes are refused when less is free on the disk.',
+  ),
+  setting('git.createOnPush', 'boolean', z.boolean(), true, 'The first push to a name creates the repository.'),
+  setting(
+    'git.receivePackBytesMax',
+    'integer',
+    integer(KiB, 1024 * GiB),
+    16 * GiB,
+    'Largest pack that a push may bring.',
+  ),
+  setting('git.processesMax', 'integer', integer(1, 1024), 8, 'git processes at once.'),
+];
+
+function setting(
+  path: string,
+  kind: Setting['kind'],
+  schema: z.ZodType,
+  fallback: unknown,
+  description: string,
+): Setting {
+  return {
+    path,
+    kind,
+    schema,
+    description,
+    ...(fallback === undefined ? {} : { default: fallback }),
+  };
+}
+
+/** The environment variable of a setting: cluster.replicationFactor is STRATUM_CLUSTER_REPLICATION_FACTOR. */
+export function variableOf(path: string): string {
+  return `STRATUM_${path
+    .replaceAll('.', '_')
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .toUpperCase()}`;
+}
+
+/** The flag of a setting: cluster.replicationFactor is --replication-factor; nodeId is --id and roles is --role. */
+export function flagOf(path: string): string {
+  const special: Readonly<Record<string, string>> = {
+    nodeId: 'id',
+    roles: 'role',
+    coordinators: 'coordinator',
+    labels: 'label',
+  };
+  const last = path.slice(path.lastIndexOf('.') + 1);
+  return (
+    special[path] ??
+    last
+      .replace(/Ms$/, '')
+      .replaceAll(/([a-z])([A-Z])/g, '$1-$2')
+      .toLowerCase()
+  );
+}

@@ -1,0 +1,50 @@
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Logger } from '../base/log.ts';
+
+/** Levels of the log, most talkative first. */
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+
+/** A level of the log. */
+export type LogLevel = (typeof logLevels)[number];
+
+/** How to log. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Fields of every line, for example the node id. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Lines for people instead of JSON. */
+  readonly pretty: boolean;
+}
+
+/** Names of fields whose values never reach the log, however they got into a line. */
+const secretPaths = [
+  'authorization',
+  'password',
+  'token',
+  'secret',
+  '*.authorization',
+  '*.password',
+  '*.token',
+  '*.secret',
+];
+
+/** The process's log on stderr: JSON lines, or lines for people on a terminal. Written synchronously, so a crash loses none. */
+export function createLog(options: LogOptions): Logger {
+  const settings = {
+    level: options.level,
+    base: options.fields,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: secretPaths,
+  };
+  const stream = options.pretty
+    ? pretty({
+        destination: 2,
+        sync: true,
+        ignore: 'pid,hostname',
+        translateTime: 'HH:MM:ss.l',
+      })
+    : pino.destination({ dest: 2, sync: true });
+  return pino(settings, stream);
+}

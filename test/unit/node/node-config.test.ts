@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type ConfigSources, isLoopback, loadNodeConfig, splitAddress } from '../../../src/node/node-config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stratum-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function yaml(text: string): string {
+  const path = join(folder, 'node.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+const minimal = { roles: 'object', dataDir: '/data', coordinators: '127.0.0.1:7480' };
+const load = (sources: ConfigSources) => loadNodeConfig({ ...sources, flags: { ...minimal, ...sources.flags } });
+
+describe('the configuration of a node', () => {
+  it('has the contract’s timings and a majority quorum by default', () => {
+    const config = load({});
+    expect(config.timings).toMatchObject({
+      heartbeatIntervalMs: 10_000,
+      suspectTimeoutMs: 30_000,
+      downTimeoutMs: 60_000,
+    });
+    expect(config.cluster).toMatchObject({ replicationFactor: 3, writeQuorum: 2, bootstrapExpectObject: 3 });
+    expect(config.listen).toBe('127.0.0.1:0');
+  });
+
+  it('lets a flag win over a variable and a variable over the file', () => {
+    const file = yaml('weight: 10\nlogLevel: debug\nhttpListen: 127.0.0.1:1\n');
+    const env = { STRATUM_WEIGHT: '20', STRATUM_LOG_LEVEL: 'warn' };
+    const config = load({ file, env, flags: { weight: '30' } });
+    expect(config).toMatchObject({ weight: 30, logLevel: 'warn', httpListen: '127.0.0.1:1' });
+  });
+
+  it('treats an empty variable as not set', () => {
+    expect(load({ env: { STRATUM_WEIGHT: '' } }).weight).toBe(100);
+  });
+
+  it('reads "all" as every role, and the coordinator is then its own', () => {
+    const config = loadNodeConfig({ flags: { roles: 'all', dataDir: '/d' } });
+    expect(config.roles).toEqual(['coordinator', 'object', 'metadata', 'frontend']);
+    expect(config.listen).toBe('127.0.0.1:7480');
+  });
+
+  it('reads nested groups, lists and maps from variables', () => {
+    const env = {
+      STRATUM_CLUSTER_REPLICATION_FACTOR: '5',
+      STRATUM_LABELS: 'zone=a,rack=r1',
+      STRATUM_GIT_CREATE_ON_PUSH: '0',
+    };
+    const config = load({ env });
+    expect(config.cluster).toMatchObject({ replicationFactor: 5, writeQuorum: 3 });
+    expect(config.labels).toEqual({ zone: 'a', rack: 'r1' });
+    expect(config.git.createOnPush).toBe(false);
+  });
+
+  const refused: readonly [string, ConfigSources, RegExp][] = [
+    ['an unknown key, with its line', { file: '!weight: 1\nwieght: 2\n' }, /wieght \(.*node\.yaml:2\): unknown key/],
+    ['an unknown nested key', { file: '!cluster:\n  partition: 2\n' }, /cluster\.partition \(.*:2\): unknown key/],
+    ['a scalar where a group belongs', { file: '!cluster: 5\n' }, /cluster .*not a mapping/],
+    ['YAML that does not parse', { file: '!a: [\n' }, /node\.yaml:/],
+    ['a number that is none', { env: { STRATUM_WEIGHT: 'heavy' } }, /weight \(STRATUM_WEIGHT\)/],
+    ['a number out of range', { flags: { weight: '0' } }, /weight \(--weight\)/],
+    ['an unknown role', { flags: { roles: 'objekt' } }, /roles \(--role\)/],
+    ['a port out of range', { flags: { listen: '127.0.0.1:70000' } }, /listen \(--listen\)/],
+    ['an address without a port', { flags: { httpListen: 'localhost' } }, /httpListen \(--http-listen\)/],
+    ['a label without a value', { flags: { labels: 'zone' } }, /labels \(--label\).*no "="/],
+    ['a boolean that is none', { env: { STRATUM_INSECURE_LISTEN: 'maybe' } }, /insecureListen/],
+    [
+      'more acknowledgements than copies',
+      { flags: { 'cluster.writeQuorum': '4' } },
+      /more than the replication factor 3/,
+    ],
+    ['too few nodes for the quorum', { flags: { 'cluster.bootstrapExpectObject': '1' } }, /cannot hold 2 copies/],
+    ['time-outs that do not rise', { flags: { 'timings.suspectTimeoutMs': '5000' } }, /do not rise/],
+    ['a file that is not there', { file: '/nonexistent/node.yaml' }, /ENOENT/],
+  ];
+  it.each(refused)('refuses %s', (_what, sources, message) => {
+    const file = sources.file?.startsWith('!') ? yaml(sources.file.slice(1)) : sources.file;
+    expect(() => load({ ...sources, file })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(message),
+        hint: expect.stringContaining('expected'),
+      }),
+    );
+  });
+
+  it.each([
+    ['roles', { dataDir: '/d' }, /roles: missing/],
+    ['a data folder', { roles: 'object', coordinators: 'a:1' }, /dataDir: missing/],
+    ['coordinators', { roles: 'object', dataDir: '/d' }, /coordinators .*missing/],
+  ])('refuses to go without %s', (_what, flags, message) => {
+    expect(() => loadNodeConfig({ flags })).toThrow(message);
+  });
+
+  it('listens beyond loopback only when told so', () => {
+    const flags = { listen: '10.0.0.1:7480' };
+    expect(() => load({ flags })).toThrow(expect.objectContaining({ code: 'INSECURE_LISTEN' }));
+    expect(load({ flags: { ...flags, insecureListen: true } }).listen).toBe('10.0.0.1:7480');
+  });
+
+  it('wants to know how others reach a listener on every address', () => {
+    const flags = { listen: '0.0.0.0:7480', insecureListen: true };
+    expect(() => load({ flags })).toThrow(/advertise/);
+    expect(load({ flags: { ...flags, advertise: 'o1.example:7480' } }).advertise).toBe('o1.example:7480');
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    ['127.0.0.1:80', true],
+    ['127.8.9.1:80', true],
+    ['localhost:80', true],
+    ['[::1]:80', true],
+    ['127.example.org:80', false],
+    ['0.0.0.0:80', false],
+    ['[::]:80', false],
+    ['host:80', false],
+  ])('%s is loopback: %s', (address, expected) => {
+    expect(isLoopback(address)).toBe(expected);
+  });
+
+  it('loses the brackets of an IPv6 host', () => {
+    expect(splitAddress('[::1]:8480')).toEqual({ host: '::1', port: 8480 });
+  });
+});
