@@ -1,4 +1,5 @@
 import { Channel, type ChannelCredentials, type ChannelOptions, type Client, credentials } from '@grpc/grpc-js';
+import './grpc-log.ts';
 import { messageBytesMax } from './limits.ts';
 
 /** A constructor of a generated client. */

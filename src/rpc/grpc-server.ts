@@ -5,6 +5,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import { StratumError } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
 import { descriptorSetBase64 } from './gen/descriptor.ts';
+import './grpc-log.ts';
 import { messageBytesMax } from './limits.ts';
 
 /** Where to listen; port 0 lets the system choose. */
