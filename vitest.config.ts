@@ -1,0 +1,40 @@
+import { defineConfig, type Plugin } from 'vitest/config';
+
+/** Gives the completion scripts as text, as the bundler does for `import … with { type: 'text' }`. */
+const completionText: Plugin = {
+  name: 'completion-text',
+  enforce: 'pre',
+  transform: (source, id) =>
+    /\.(bash|zsh|fish)$/.test(id) ? { code: `export default ${JSON.stringify(source)};`, map: null } : undefined,
+};
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './scripts/count-reporter.mjs'],
+    // Processes and not threads: native addons and child processes are what the tests start.
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      {
+        plugins: [completionText],
+        test: {
+          name: 'unit',
+          include: ['test/{unit,conformance,sim}/**/*.test.{ts,tsx}'],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          // Every file starts clusters of its own, eight processes each.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
