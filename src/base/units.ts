@@ -28,3 +28,8 @@ export function formatDuration(ms: number): string {
   if (hours < 48) return `${hours}h${minutes % 60}m`;
   return `${Math.floor(hours / 24)}d${hours % 24}h`;
 }
+
+/** A moment in RFC 3339, UTC, from milliseconds since the Unix epoch. */
+export function formatTime(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import type { Node, NodeRole, Partition, Ring, Topology } from './topology.ts';
+
+/** What the first nodes of a cluster bring about; absent parts do not change. */
+export interface Bootstrap {
+  readonly ring?: Ring;
+  readonly partitions?: readonly Partition[];
+  /** What happened, for people; empty when nothing did. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Forms the first ring and assigns the partitions as soon as enough nodes are ACTIVE. Each happens
+ * once in the life of a cluster; afterwards placement changes by numbered transitions alone.
+ */
+export function bootstrap(topology: Topology): Bootstrap {
+  const ring = firstRing(topology);
+  const partitions = firstAssignment(topology);
+  const notes = [];
+  if (ring !== undefined) notes.push(`ring ${ring.epoch} formed of ${ring.nodes.length} nodes`);
+  if (partitions !== undefined) notes.push(`${partitions.length} partitions assigned`);
+  return {
+    ...(ring === undefined ? {} : { ring }),
+    ...(partitions === undefined ? {} : { partitions }),
+    notes,
+  };
+}
+
+function firstRing(topology: Topology): Ring | undefined {
+  const { ring, settings } = topology;
+  if (ring.epoch > 0n) return undefined;
+  const members = activeNodes(topology, 'object');
+  if (members.length === 0 || members.length < settings.bootstrapExpectObject) return undefined;
+  const nodes = members.map(({ id, weight, labels }) => ({ nodeId: id, weight, zone: labels.zone ?? '' }));
+  return { ...ring, epoch: 1n, nodes };
+}
+
+function firstAssignment(topology: Topology): readonly Partition[] | undefined {
+  const { partitions, settings } = topology;
+  if (partitions.some(({ epoch }) => epoch > 0n)) return undefined;
+  const candidates = activeNodes(topology, 'metadata').map(({ id }) => id);
+  if (candidates.length === 0 || candidates.length < settings.bootstrapExpectMetadata) return undefined;
+  return assignPartitions(partitions.length, candidates);
+}
+
+/** By id. */
+function activeNodes({ nodes }: Topology, role: NodeRole): Node[] {
+  const active = [...nodes.values()].filter((node) => node.state === 'ACTIVE' && node.roles.includes(role));
+  return active.sort((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+/**
+ * Each partition to the node that rendezvous hashing ranks first among those with room. No two
+ * nodes differ by more than one partition; the result depends on the ids alone, not on their order.
+ */
+export function assignPartitions(count: number, nodeIds: readonly string[]): readonly Partition[] {
+  const share = Math.floor(count / nodeIds.length);
+  let extras = count % nodeIds.length;
+  const loads = new Map(nodeIds.map((id) => [id, 0]));
+  return Array.from({ length: count }, (_, partition) => {
+    const ranked = nodeIds.toSorted((left, right) => (score(partition, left) > score(partition, right) ? -1 : 1));
+    const primaryId =
+      ranked.find((id) => {
+        const load = loads.get(id) ?? 0;
+        return load < share || (load === share && extras > 0);
+      }) ?? '';
+    const load = loads.get(primaryId) ?? 0;
+    if (load === share) extras -= 1;
+    loads.set(primaryId, load + 1);
+    return { id: partition, epoch: 1n, primaryId, inSync: [primaryId], replicas: [primaryId] };
+  });
+}
+
+function score(partition: number, nodeId: string): string {
+  return createHash('sha256').update(`${partition}\0${nodeId}`).digest('hex');
+}

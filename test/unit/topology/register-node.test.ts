@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import type { ErrorCode } from '../../../src/base/error-codes.ts';
+import { hasCode } from '../../../src/base/errors.ts';
+import { reduce } from '../../../src/topology/reduce.ts';
+import type { NodeRegistration, NodeState } from '../../../src/topology/topology.ts';
+import { applied, emptyCluster, formedCluster, nodeOf, register, setState } from './sample-cluster.ts';
+
+const withCode = (code: ErrorCode) => expect.toSatisfy((error) => hasCode(error, code));
+
+describe('a registration', () => {
+  it('of a new node makes it JOINING, with the time of the command', () => {
+    const { topology, update } = reduce(emptyCluster(), register({}, 5_000), 1n);
+    expect(nodeOf(topology, 'object-1')).toMatchObject({
+      state: 'JOINING',
+      stateSinceMs: 5_000,
+      registeredAtMs: 5_000,
+      intent: 'SERVE',
+    });
+    expect(update?.reason).toBe('register object-1');
+  });
+
+  it('with the same data changes nothing, in whatever order roles and labels are given', () => {
+    const first = register({ roles: ['object', 'metadata'], labels: { zone: 'a', rack: 'b' } });
+    const again = register({ roles: ['metadata', 'object'], labels: { rack: 'b', zone: 'a' } }, 9_000);
+    const topology = applied(emptyCluster(), first);
+    expect(reduce(topology, again, 2n)).toEqual({ topology, update: undefined });
+  });
+
+  it('of the same process with other data takes the data over and keeps its state', () => {
+    const topology = applied(emptyCluster(), register(), setState('object-1', 'ACTIVE'));
+    const moved = applied(topology, register({ address: '127.0.0.1:7002' }));
+    expect(nodeOf(moved, 'object-1')).toMatchObject({ state: 'ACTIVE', address: '127.0.0.1:7002' });
+  });
+
+  it.each<[NodeState, readonly NodeState[], NodeState]>([
+    ['JOINING', [], 'JOINING'],
+    ['ACTIVE', ['ACTIVE'], 'SUSPECT'],
+    ['SUSPECT', ['ACTIVE', 'SUSPECT'], 'SUSPECT'],
+    ['DOWN', ['ACTIVE', 'SUSPECT', 'DOWN'], 'DOWN'],
+  ])('of a newer process finds the node %s and keeps its place', (_, path, expected) => {
+    const before = applied(emptyCluster(), register(), ...path.map((state) => setState('object-1', state)));
+    const topology = applied(before, register({ generationId: 2n }, 700));
+    expect(nodeOf(topology, 'object-1')).toMatchObject({ state: expected, generationId: 2n, registeredAtMs: 0 });
+  });
+
+  it('of a newer process that never was ACTIVE gives it its whole time to join again', () => {
+    const topology = applied(emptyCluster(), register({}, 100), register({ generationId: 2n }, 900));
+    expect(nodeOf(topology, 'object-1')).toMatchObject({ state: 'JOINING', stateSinceMs: 900, registeredAtMs: 100 });
+  });
+
+  it('leaves ring and partitions as they are when a member restarts', () => {
+    const before = formedCluster();
+    const topology = applied(before, register({ generationId: 2n }));
+    expect(topology.ring).toBe(before.ring);
+    expect(topology.partitions).toBe(before.partitions);
+  });
+
+  it('with other roles makes a node without data JOINING again', () => {
+    const before = applied(emptyCluster(), register({ roles: ['frontend'] }), setState('object-1', 'ACTIVE'));
+    const topology = applied(before, register({ generationId: 2n, roles: ['frontend', 'metadata'] }));
+    expect(nodeOf(topology, 'object-1').state).toBe('JOINING');
+  });
+
+  it('with one more role keeps the place of a node with data', () => {
+    const topology = applied(formedCluster(), register({ generationId: 2n, roles: ['object', 'frontend'] }));
+    expect(nodeOf(topology, 'object-1').state).toBe('SUSPECT');
+  });
+
+  it('with another disk is accepted while nothing is placed on the node', () => {
+    const topology = applied(emptyCluster(), register(), register({ generationId: 2n, diskId: 'new' }));
+    expect(nodeOf(topology, 'object-1').diskId).toBe('new');
+  });
+
+  it.each<[string, Partial<NodeRegistration>, ErrorCode]>([
+    ['an older process', { generationId: 0n }, 'ZOMBIE_NODE'],
+    ['a wiped disk under the name of a ring member', { generationId: 2n, diskId: 'new' }, 'UNSAFE'],
+    ['a second process of the same generation', { diskId: 'new' }, 'UNSAFE'],
+    ['a ring member without the object role', { generationId: 2n, roles: ['frontend'] }, 'UNSAFE'],
+    ['a primary on another disk', { id: 'metadata-1', roles: ['metadata'], generationId: 2n, diskId: 'new' }, 'UNSAFE'],
+    ['a primary without the metadata role', { id: 'metadata-1', generationId: 2n, roles: ['object'] }, 'UNSAFE'],
+  ])('refuses %s', (_, changes, code) => {
+    expect(() => reduce(formedCluster(), register(changes), 1n)).toThrow(withCode(code));
+  });
+
+  it('tells a zombie which generation is expected', () => {
+    const topology = applied(emptyCluster(), register({ generationId: 7n }));
+    expect(() => reduce(topology, register({ generationId: 6n }), 1n)).toThrow(
+      expect.objectContaining({
+        details: { nodeId: 'object-1', expectedGeneration: 7n, givenGeneration: 6n },
+        hint: expect.stringContaining('taken over'),
+      }),
+    );
+  });
+
+  it('tells the operator of a wiped disk what to do', () => {
+    expect(() => reduce(formedCluster(), register({ generationId: 2n, diskId: 'new' }), 1n)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('bring the old folder back') }),
+    );
+  });
+});
