@@ -1,0 +1,156 @@
+import { statfsSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { StratumError } from '../base/errors.ts';
+import { TopologyUpdate as UpdateMessage } from '../rpc/gen/stratum/v1/coordinator.ts';
+import { Topology as TopologyMessage } from '../rpc/gen/stratum/v1/types.ts';
+import { decodeTopology, decodeUpdate, encodeTopology, encodeUpdate } from '../rpc/topology-codec.ts';
+import { singleKey } from '../store/keys.ts';
+import type { Topology, TopologyUpdate } from '../topology/topology.ts';
+import type { StoredCluster, StoreWrite, TopologyStore } from './topology-store.ts';
+
+/** First byte of every record; the rest is the protocol's own encoding (a term: 8 bytes, big-endian). */
+const recordVersion = 1;
+
+/** A write that fails with less than this free is put down to the full disk: each needs some pages of 4 KiB. */
+const freeBytesMin = 1_048_576n;
+
+/** The embedded driver's store: one LMDB environment in a folder whose lock the caller holds. */
+export class LmdbTopologyStore implements TopologyStore {
+  readonly #path: string;
+  #database: RootDatabase<Buffer, Buffer> | undefined;
+
+  constructor(options: { readonly path: string }) {
+    this.#path = options.path;
+  }
+
+  async load(): Promise<StoredCluster | undefined> {
+    this.#database = open<Buffer, Buffer>({
+      path: this.#path,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      overlappingSync: false,
+    });
+    return this.#read(this.#database);
+  }
+
+  /**
+   * A synchronous transaction: it is flushed when it returns, and a full or failing disk is an
+   * exception here and nowhere else. The writes are few and small, so that the stall does not count.
+   */
+  async write({ term, topology, update, forgetUpTo }: StoreWrite): Promise<void> {
+    const database = this.#opened();
+    try {
+      database.transactionSync(() => {
+        if (term !== undefined) database.putSync(singleKey('coordinatorTerm'), record(bigEndian(term)));
+        if (topology !== undefined) database.putSync(singleKey('coordinatorTopology'), record(topologyBytes(topology)));
+        if (update !== undefined) database.putSync(updateKey(update.version), record(updateBytes(update)));
+        const forgotten = forgetUpTo === undefined ? [] : [...database.getKeys(updateRange(0n, forgetUpTo))];
+        for (const key of forgotten) database.removeSync(key);
+      });
+    } catch (error) {
+      throw this.#writeError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#database?.close();
+    this.#database = undefined;
+  }
+
+  #read(database: Database<Buffer, Buffer>): StoredCluster | undefined {
+    const term = database.get(singleKey('coordinatorTerm'));
+    const topology = database.get(singleKey('coordinatorTopology'));
+    if (term === undefined && topology === undefined) return undefined;
+    if (term === undefined || topology === undefined) throw this.#corrupt('the term or the topology is missing');
+    try {
+      const stored = {
+        term: content(term).readBigUInt64BE(0),
+        topology: decodeTopology(TopologyMessage.decode(content(topology))),
+        updates: [...database.getRange(updateRange(0n, 2n ** 64n - 1n))].map(({ value }) =>
+          decodeUpdate(UpdateMessage.decode(content(value))),
+        ),
+      };
+      assertGapless(stored);
+      return stored;
+    } catch (error) {
+      throw this.#corrupt(error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  #opened(): RootDatabase<Buffer, Buffer> {
+    if (this.#database !== undefined) return this.#database;
+    throw new StratumError('SHUTTING_DOWN', `the store ${this.#path} is not open`);
+  }
+
+  #corrupt(reason: string, cause?: unknown): StratumError {
+    return new StratumError(
+      'DATA_CORRUPT',
+      `the coordinator's store ${this.#path} cannot be read: ${reason}`,
+      undefined,
+      {
+        hint: 'restore the folder from a copy; a new, empty one would be a new cluster',
+        cause,
+      },
+    );
+  }
+
+  #writeError(error: unknown): StratumError {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `the coordinator's store ${this.#path} cannot be written: ${reason}`;
+    const freeBytes = this.#freeBytes();
+    if (freeBytes === undefined || freeBytes >= freeBytesMin) {
+      return new StratumError('INTERNAL', message, undefined, { cause: error });
+    }
+    const details = { what: 'free disk of the coordinator', limit: freeBytesMin, actual: freeBytes };
+    return new StratumError('DISK_FULL', message, details, { hint: 'free some space on its disk', cause: error });
+  }
+
+  /** Asked after a failure: LMDB reports a full disk as ENOSPC or as a general input/output error, by chance. */
+  #freeBytes(): bigint | undefined {
+    try {
+      const { bavail, bsize } = statfsSync(this.#path, { bigint: true });
+      return bavail * bsize;
+    } catch {
+      return undefined; // The write's own error is the one to report.
+    }
+  }
+}
+
+function updateKey(version: bigint): Buffer {
+  return Buffer.concat([singleKey('coordinatorUpdate'), bigEndian(version)]);
+}
+
+/** Both ends included. */
+function updateRange(from: bigint, to: bigint) {
+  // LMDB's range ends before its end; one more byte puts the end just behind the last key.
+  return { start: updateKey(from), end: Buffer.concat([updateKey(to), Buffer.alloc(1)]) };
+}
+
+function bigEndian(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(value);
+  return bytes;
+}
+
+function topologyBytes(topology: Topology): Uint8Array {
+  return TopologyMessage.encode(encodeTopology(topology)).finish();
+}
+
+function updateBytes(update: TopologyUpdate): Uint8Array {
+  return UpdateMessage.encode(encodeUpdate(update)).finish();
+}
+
+function record(bytes: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(recordVersion), bytes]);
+}
+
+function content(bytes: Buffer): Buffer {
+  if (bytes[0] === recordVersion) return bytes.subarray(1);
+  throw new RangeError(`record version ${bytes[0]}, expected ${recordVersion}`);
+}
+
+function assertGapless({ topology, updates }: StoredCluster): void {
+  const first = topology.version - BigInt(updates.length) + 1n;
+  const gap = updates.findIndex(({ version }, index) => version !== first + BigInt(index));
+  if (gap !== -1) throw new RangeError(`update ${updates[gap]?.version} is out of place before ${topology.version}`);
+}
