@@ -1,0 +1,198 @@
+import type { Clock } from '../base/clock.ts';
+import { asStratumError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { callServerStream } from '../rpc/call.ts';
+import type { ChannelPool } from '../rpc/channel-pool.ts';
+import {
+  CoordinatorServiceClient,
+  type DeregisterNodeResponse,
+  type GetConsensusStatusResponse,
+  type GetHashRingResponse,
+  type GetLeaderResponse,
+  type HeartbeatRecord,
+} from '../rpc/gen/stratum/v1/coordinator.ts';
+import type { NodeStats } from '../rpc/gen/stratum/v1/types.ts';
+import { decodeTopology, encodeRegistration, encodeReportedState } from '../rpc/topology-codec.ts';
+import type { NodeRegistration, ReportedState, Topology } from '../topology/topology.ts';
+import { CoordinatorEndpoints } from './coordinator-endpoints.ts';
+import { type CoordinatorCallOptions, type CoordinatorMethod, getLeaderMethod, LeaderCall } from './leader-call.ts';
+import { decodeWatchEvent, type WatchEvent } from './watch-event.ts';
+
+/** Long enough for an election, short enough for a person who waits. */
+const defaultTimeoutMs = 10_000;
+
+/** One coordinator that accepts and never answers may take this much of the whole. */
+const defaultAttemptTimeoutMs = 3_000;
+
+/** Where the coordinators are. */
+export interface CoordinatorClientOptions {
+  /** host:port, at least one. */
+  readonly endpoints: readonly string[];
+  /** Milliseconds for a whole call when it does not say. */
+  readonly timeoutMs?: number;
+  /** Milliseconds for one try at one coordinator. */
+  readonly attemptTimeoutMs?: number;
+}
+
+/** A node's sign of life. */
+export interface HeartbeatReport {
+  readonly nodeId: string;
+  readonly generationId: bigint;
+  /** Version of the topology that the node works from; 0 for none. */
+  readonly knownVersion: bigint;
+  readonly reportedState: ReportedState;
+  readonly stats: NodeStats | undefined;
+}
+
+/** The leader's answer to a sign of life. */
+export interface HeartbeatAnswer {
+  readonly version: bigint;
+  /** The node's topology is behind. */
+  readonly refreshRequired: boolean;
+  readonly term: bigint;
+  readonly leaderId: string;
+  readonly heartbeatIntervalMs: number;
+  readonly suspectTimeoutMs: number;
+  readonly downTimeoutMs: number;
+}
+
+/** The answer to a registration. */
+export interface Registered {
+  readonly alreadyRegistered: boolean;
+  readonly topology: Topology | undefined;
+  readonly heartbeatIntervalMs: number;
+}
+
+/**
+ * The coordinators as one: reads go to any of them, writes find the leader by GetLeader and by the
+ * hint in NOT_LEADER. Failed tries go on at the others with jittered back-off until the total
+ * deadline; every call is safe to repeat. Errors are the coordinators' own, or UNREACHABLE and
+ * DEADLINE_EXCEEDED that name every address that was tried.
+ */
+export class CoordinatorClient {
+  readonly #endpoints: CoordinatorEndpoints;
+  readonly #channels: ChannelPool;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #leaderCall: LeaderCall;
+
+  constructor(
+    options: CoordinatorClientOptions,
+    modules: { readonly channels: ChannelPool; readonly clock: Clock; readonly random: Random },
+  ) {
+    const { attemptTimeoutMs = defaultAttemptTimeoutMs, timeoutMs = defaultTimeoutMs } = options;
+    this.#endpoints = new CoordinatorEndpoints(options.endpoints);
+    this.#channels = modules.channels;
+    this.#clock = modules.clock;
+    this.#timeoutMs = timeoutMs;
+    this.#leaderCall = new LeaderCall({ attemptTimeoutMs }, { ...modules, endpoints: this.#endpoints });
+  }
+
+  /** The topology, absent when its version is not above `minVersion` (0 by default). */
+  async getTopology(
+    query: { readonly minVersion?: bigint; readonly linearizable?: boolean } = {},
+    options?: CoordinatorCallOptions,
+  ): Promise<{ readonly topology: Topology | undefined; readonly version: bigint }> {
+    const { minVersion = 0n, linearizable = false } = query;
+    const method = rpc('GetTopology', linearizable ? 'leader' : 'any', (client) => client.getTopology.bind(client));
+    const { topology, version } = await this.#run(method, { minVersion, linearizable }, options);
+    return { topology: topology === undefined ? undefined : decodeTopology(topology), version };
+  }
+
+  getHashRing(options?: CoordinatorCallOptions): Promise<GetHashRingResponse> {
+    return this.#run(
+      rpc('GetHashRing', 'any', (client) => client.getHashRing.bind(client)),
+      {},
+      options,
+    );
+  }
+
+  getLeader(options?: CoordinatorCallOptions): Promise<GetLeaderResponse> {
+    return this.#run(getLeaderMethod, {}, options);
+  }
+
+  /** ZOMBIE_NODE, UNSAFE and INVALID_ARGUMENT are final refusals. */
+  async registerNode(node: NodeRegistration, options?: CoordinatorCallOptions): Promise<Registered> {
+    const method = rpc('RegisterNode', 'leader', (client) => client.registerNode.bind(client));
+    const response = await this.#run(method, { node: encodeRegistration(node) }, options);
+    return {
+      alreadyRegistered: response.alreadyRegistered,
+      topology: response.topology === undefined ? undefined : decodeTopology(response.topology),
+      heartbeatIntervalMs: Number(response.heartbeatIntervalMs),
+    };
+  }
+
+  deregisterNode(
+    nodeId: string,
+    generationId: bigint,
+    options?: CoordinatorCallOptions,
+  ): Promise<DeregisterNodeResponse> {
+    const method = rpc('DeregisterNode', 'leader', (client) => client.deregisterNode.bind(client));
+    return this.#run(method, { nodeId, generationId }, options);
+  }
+
+  /** NODE_NOT_FOUND asks for a registration; ZOMBIE_NODE is final. */
+  async heartbeat(report: HeartbeatReport, options?: CoordinatorCallOptions): Promise<HeartbeatAnswer> {
+    const method = rpc('Heartbeat', 'leader', (client) => client.heartbeat.bind(client));
+    const request = { ...report, reportedState: encodeReportedState(report.reportedState) };
+    const response = await this.#run(method, request, options);
+    return {
+      version: response.version,
+      refreshRequired: response.refreshRequired,
+      term: response.term,
+      leaderId: response.leaderId,
+      heartbeatIntervalMs: Number(response.heartbeatIntervalMs),
+      suspectTimeoutMs: Number(response.suspectTimeoutMs),
+      downTimeoutMs: Number(response.downTimeoutMs),
+    };
+  }
+
+  async listHeartbeats(options?: CoordinatorCallOptions): Promise<readonly HeartbeatRecord[]> {
+    const method = rpc('ListHeartbeats', 'leader', (client) => client.listHeartbeats.bind(client));
+    return (await this.#run(method, {}, options)).records;
+  }
+
+  getConsensusStatus(options?: CoordinatorCallOptions): Promise<GetConsensusStatusResponse> {
+    const method = rpc('GetConsensusStatus', 'any', (client) => client.getConsensusStatus.bind(client));
+    return this.#run(method, {}, options);
+  }
+
+  /**
+   * Events after a version (0: a full-sync first) from one coordinator until the signal aborts or
+   * the stream fails; the next call then goes to the next coordinator. TopologyView keeps it going.
+   */
+  async *watchTopology(sinceVersion: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent, void, undefined> {
+    const address = this.#endpoints.any;
+    const client = this.#channels.client(CoordinatorServiceClient, address);
+    // A watch has no end of its own: the caller's signal bounds each silence.
+    const target = { endpoint: address, method: 'WatchTopology', timeoutMs: Infinity, clock: this.#clock, signal };
+    try {
+      for await (const response of callServerStream(client.watchTopology.bind(client), { sinceVersion }, target)) {
+        const event = decodeWatchEvent(response);
+        if (event !== undefined) yield event;
+      }
+    } catch (error) {
+      this.#endpoints.learn(address, asStratumError(error));
+      throw error;
+    }
+  }
+
+  #run<Request, Response>(
+    method: CoordinatorMethod<Request, Response>,
+    request: Request,
+    options?: CoordinatorCallOptions,
+  ): Promise<Response> {
+    return this.#leaderCall.run(method, request, {
+      timeoutMs: options?.timeoutMs ?? this.#timeoutMs,
+      signal: options?.signal,
+    });
+  }
+}
+
+function rpc<Request, Response>(
+  name: string,
+  at: CoordinatorMethod<Request, Response>['at'],
+  of: CoordinatorMethod<Request, Response>['of'],
+): CoordinatorMethod<Request, Response> {
+  return { name, at, of };
+}

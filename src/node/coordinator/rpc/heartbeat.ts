@@ -1,0 +1,73 @@
+import { StratumError } from '../../../base/errors.ts';
+import type { HeartbeatRequest, HeartbeatResponse } from '../../../rpc/gen/stratum/v1/coordinator.ts';
+import type { UnaryHandler } from '../../../rpc/handlers.ts';
+import { decodeReportedState } from '../../../rpc/topology-codec.ts';
+import { heartbeatTransition } from '../../../topology/heartbeat-transition.ts';
+import { waitsForRing } from '../../../topology/node-duties.ts';
+import { nodeNotFound } from '../../../topology/reduce.ts';
+import { zombie } from '../../../topology/register-node.ts';
+import type { Node, ReportedState, Topology } from '../../../topology/topology.ts';
+import { validateGeneration, validateNodeId } from '../../../topology/validate-registration.ts';
+import { assertLeading } from '../assert-leading.ts';
+import type { CoordinatorModules } from '../coordinator-modules.ts';
+
+/** CoordinatorService.Heartbeat. */
+export function heartbeat(modules: CoordinatorModules): UnaryHandler<HeartbeatRequest, HeartbeatResponse> {
+  const { consensus, heartbeats } = modules;
+  return async ({ nodeId, generationId, knownVersion, reportedState, stats }) => {
+    assertLeading(consensus);
+    validateNodeId(nodeId, 'node_id');
+    validateGeneration(generationId, 'generation_id');
+    const said = decodeReportedState(reportedState);
+    const node = registeredProcess(consensus.current(), nodeId, generationId);
+    const before = heartbeats.entries.get(nodeId)?.reportedState;
+    const heard = heartbeats.heard({ nodeId, generationId, reportedState: said, knownVersion, stats });
+    await follow(modules, node, heard.reportedState, heard.reportedState !== before);
+    const { version, settings } = consensus.current();
+    const { leaderId = '', term } = consensus.leadership();
+    return {
+      version,
+      refreshRequired: knownVersion < version,
+      term,
+      leaderId,
+      heartbeatIntervalMs: BigInt(settings.heartbeatIntervalMs),
+      suspectTimeoutMs: BigInt(settings.suspectTimeoutMs),
+      downTimeoutMs: BigInt(settings.downTimeoutMs),
+    };
+  };
+}
+
+/**
+ * The node, when the heartbeat is its registered process's. A process that nobody knows, or that is
+ * not the registered one of a node that is DOWN, is asked to register (NODE_NOT_FOUND): a heartbeat
+ * carries neither address nor disk, so it cannot take a node's place by itself. Otherwise another
+ * generation is a zombie.
+ */
+function registeredProcess(topology: Topology, nodeId: string, generationId: bigint): Node {
+  const node = topology.nodes.get(nodeId);
+  if (node === undefined) throw nodeNotFound(nodeId);
+  if (node.generationId === generationId) return node;
+  if (node.state !== 'DOWN') throw zombie(node, generationId);
+  const message = `${nodeId} is DOWN, and generation ${generationId} of it is not registered`;
+  throw new StratumError('NODE_NOT_FOUND', message, { kind: 'node', id: nodeId }, { hint: 'register the node again' });
+}
+
+async function follow(
+  { consensus, clock, log }: CoordinatorModules,
+  node: Node,
+  reported: ReportedState,
+  isNews: boolean,
+): Promise<void> {
+  const topology = consensus.current();
+  const transition = heartbeatTransition(topology, node, reported);
+  if (transition === undefined) {
+    if (isNews && reported === 'READY' && waitsForRing(topology, node)) {
+      log.warn({ node: node.id }, 'the node is ready, and stays JOINING until a ring change gives it a place');
+    }
+    return;
+  }
+  const { id: nodeId, generationId } = node;
+  const command = { kind: 'set-node-state', atMs: clock.nowMs(), nodeId, generationId, ...transition } as const;
+  const { update } = await consensus.propose(command);
+  if (update !== undefined) log.info({ node: nodeId, version: update.version }, update.reason);
+}

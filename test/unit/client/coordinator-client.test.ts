@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { hasCode } from '../../../src/base/errors.ts';
+import { applied, formedCluster, register, sampleRegistration } from '../topology/sample-cluster.ts';
+import { SampleCoordinators } from './sample-coordinators.ts';
+
+const coordinators = new SampleCoordinators();
+
+afterEach(() => coordinators.close());
+
+const heartbeat = {
+  nodeId: 'object-1',
+  generationId: 1n,
+  knownVersion: 0n,
+  reportedState: 'READY' as const,
+  stats: undefined,
+};
+
+describe('CoordinatorClient', () => {
+  it('needs at least one endpoint', () => {
+    expect(() => coordinators.client([])).toThrow(expect.toSatisfy((error) => hasCode(error, 'INVALID_ARGUMENT')));
+  });
+
+  it('reads the topology, and nothing when it is not newer', async () => {
+    const topology = formedCluster();
+    const { address } = await coordinators.start({ topology });
+    const client = coordinators.client([address]);
+    expect(await client.getTopology()).toEqual({ topology, version: topology.version });
+    expect(await client.getTopology({ minVersion: topology.version, linearizable: true })).toEqual({
+      topology: undefined,
+      version: topology.version,
+    });
+  });
+
+  it('reads from any coordinator, and what must be linearizable from the leader', async () => {
+    const leader = await coordinators.start({ topology: formedCluster() });
+    const follower = await coordinators.startFollower({ id: 'coordinator-1', address: leader.address });
+    const client = coordinators.client([follower.address]);
+    expect((await client.getTopology()).version).toBe(0n);
+    expect((await client.getTopology({ linearizable: true })).version).toBe(formedCluster().version);
+  });
+
+  it('takes a node through its life', async () => {
+    const { address } = await coordinators.start();
+    const client = coordinators.client([address]);
+    const registered = await client.registerNode(sampleRegistration());
+    expect(registered).toMatchObject({ alreadyRegistered: false, heartbeatIntervalMs: 1_000 });
+    expect(registered.topology?.nodes.get('object-1')?.state).toBe('JOINING');
+    expect(await client.heartbeat(heartbeat)).toEqual({
+      version: 2n,
+      refreshRequired: true,
+      term: 1n,
+      leaderId: 'coordinator-1',
+      heartbeatIntervalMs: 1_000,
+      suspectTimeoutMs: 3_000,
+      downTimeoutMs: 6_000,
+    });
+    expect(await client.listHeartbeats()).toMatchObject([{ nodeId: 'object-1', reportedState: 2 }]);
+    expect(await client.deregisterNode('object-1', 1n)).toEqual({ removed: true, version: 3n });
+    await expect(client.heartbeat(heartbeat)).rejects.toSatisfy((error) => hasCode(error, 'NODE_NOT_FOUND'));
+  });
+
+  it('answers leader, ring and the health of the consensus', async () => {
+    const { address } = await coordinators.start({ topology: formedCluster() });
+    const client = coordinators.client([address]);
+    expect(await client.getLeader()).toMatchObject({
+      leaderId: 'coordinator-1',
+      leaderAddress: address,
+      isLeader: true,
+    });
+    expect((await client.getHashRing()).entries).toHaveLength(24);
+    expect(await client.getConsensusStatus()).toMatchObject({ driver: 'embedded', hasQuorum: true });
+  });
+
+  it('watches the topology until the caller ends it', async () => {
+    const { address, consensus } = await coordinators.start();
+    const client = coordinators.client([address]);
+    const caller = new AbortController();
+    const events = client.watchTopology(0n, caller.signal);
+    expect((await events.next()).value).toMatchObject({ kind: 'full-sync', topology: { version: 0n } });
+    const { topology, update } = await consensus.propose(register());
+    expect((await events.next()).value).toEqual({ kind: 'update', update });
+    expect(topology).toEqual(applied(consensus.current()));
+    const last = events.next();
+    const reason = new Error('enough');
+    caller.abort(reason);
+    await expect(last).rejects.toBe(reason);
+  });
+
+  it('goes to the next coordinator with the watch after one that failed', async () => {
+    const { address } = await coordinators.start();
+    const client = coordinators.client([await coordinators.unusedAddress(), address]);
+    const { signal } = new AbortController();
+    await expect(client.watchTopology(0n, signal).next()).rejects.toSatisfy((error) => hasCode(error, 'UNREACHABLE'));
+    const events = client.watchTopology(0n, signal);
+    expect((await events.next()).value).toMatchObject({ kind: 'full-sync' });
+    await events.return();
+  });
+});
