@@ -1,0 +1,134 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock, Timer } from '../base/clock.ts';
+import { StratumError, systemCode } from '../base/errors.ts';
+import { KiB } from '../base/units.ts';
+import { configArguments, gitEnvironment } from './git-environment.ts';
+import { StderrTail } from './stderr-tail.ts';
+
+/** One git command. */
+export interface GitCommand {
+  /** The command and its arguments: ['rev-list', '--all']. */
+  readonly args: readonly string[];
+  /** The repository; left out for commands that need none. */
+  readonly gitDir?: string;
+  /** Settings beside those of every git process. */
+  readonly config?: Readonly<Record<string, string>>;
+  /** Variables beside those of every git process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Aborting it kills the process and everything that it started. */
+  readonly signal?: AbortSignal | undefined;
+  /** Sees standard error as it comes. */
+  readonly onStderr?: (chunk: Buffer) => void;
+}
+
+/** Where git is and how long it may take to die. */
+export interface GitProcessOptions {
+  /** "git", or a path. */
+  readonly gitPath: string;
+  readonly searchPath: string;
+  /** Between SIGTERM and SIGKILL. */
+  readonly killGraceMs: number;
+}
+
+/** What a failed git process said last is kept up to this. */
+const stderrBytesMax = 8 * KiB;
+
+/**
+ * One running git process. Its standard output must be read to the end, or the process killed.
+ * The process leads a group of its own, so that a kill reaches `pack-objects` below `upload-pack`.
+ */
+export class GitProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Settles when the process and its output have ended: GIT_FAILED unless it ended with 0, or the signal's reason. */
+  readonly done: Promise<void>;
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #stderr = new StderrTail(stderrBytesMax);
+  readonly #clock: Clock;
+  readonly #options: GitProcessOptions;
+  #killReason: unknown;
+  #killTimer: Timer | undefined;
+  #ended = false;
+
+  constructor(command: GitCommand, options: GitProcessOptions, modules: { readonly clock: Clock }) {
+    this.#options = options;
+    this.#clock = modules.clock;
+    const gitDir = command.gitDir === undefined ? {} : { GIT_DIR: command.gitDir };
+    this.#child = spawn(options.gitPath, [...configArguments(command.config), ...command.args], {
+      cwd: command.gitDir ?? '/',
+      env: gitEnvironment(options.searchPath, { ...gitDir, ...command.env }),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.stdin = this.#child.stdin;
+    this.stdout = this.#child.stdout;
+    // A process that ends before it has read its input breaks the pipe; its exit code says why.
+    this.stdin.on('error', () => undefined);
+    this.#child.stderr.on('data', (chunk: Buffer) => {
+      this.#stderr.add(chunk);
+      command.onStderr?.(chunk);
+    });
+    this.done = this.#watch(command);
+    this.done.catch(() => undefined); // Whoever awaits it sees the error; nobody has to.
+  }
+
+  /** The last lines of standard error. */
+  get stderrLines(): readonly string[] {
+    return this.#stderr.lines;
+  }
+
+  /** Ends the process and everything that it started: SIGTERM, then SIGKILL. `done` rejects with the reason. */
+  kill(reason: unknown): void {
+    if (this.#ended || this.#killReason !== undefined) return;
+    this.#killReason = reason ?? new StratumError('CANCELLED', 'the git process was stopped');
+    this.#signalGroup('SIGTERM');
+    this.#killTimer = this.#clock.after(this.#options.killGraceMs, () => this.#signalGroup('SIGKILL'));
+    this.stdin.destroy();
+    this.stdout.destroy();
+  }
+
+  #watch(command: GitCommand): Promise<void> {
+    const { signal } = command;
+    const onAbort = () => this.kill(signal?.reason);
+    const ended = new Promise<void>((resolve, reject) => {
+      this.#child.once('error', (error) => reject(this.#startFailure(error)));
+      this.#child.once('close', (code, endSignal) => {
+        if (this.#killReason !== undefined) reject(this.#killReason);
+        else if (code === 0) resolve();
+        else reject(this.#failure(command, code === null ? `was ended by ${endSignal}` : `ended with ${code}`));
+      });
+    });
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    return ended.finally(() => {
+      this.#ended = true;
+      this.#killTimer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    });
+  }
+
+  #failure(command: GitCommand, how: string): StratumError<'GIT_FAILED'> {
+    const said = this.stderrLines.slice(-5).join('; ');
+    return new StratumError('GIT_FAILED', `git ${command.args[0]} ${how}${said === '' ? '' : `: ${said}`}`);
+  }
+
+  #startFailure(error: Error): StratumError<'GIT_FAILED'> {
+    const missing = systemCode(error) === 'ENOENT';
+    return new StratumError('GIT_FAILED', `${this.#options.gitPath} cannot be started: ${error.message}`, undefined, {
+      hint: missing ? 'Install git 2.38 or later, or put it on the PATH of this process.' : undefined,
+      cause: error,
+    });
+  }
+
+  #signalGroup(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch (error) {
+      // ESRCH: the group has ended by itself in the meantime.
+      if (systemCode(error) !== 'ESRCH') throw error;
+    }
+  }
+}

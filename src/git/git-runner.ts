@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { StratumError } from '../base/errors.ts';
+import { MiB } from '../base/units.ts';
+import { type GitCommand, GitProcess, type GitProcessOptions } from './git-process.ts';
+import { Slots } from './slots.ts';
+
+/** Bounds of the git processes of one node. */
+export interface GitRunnerOptions extends Partial<GitProcessOptions> {
+  /** git processes at once. */
+  readonly processesMax: number;
+  /** Requests that may wait for one; OVERLOADED beyond. */
+  readonly queueMax: number;
+}
+
+/** A git command that is run to its end with its output in memory. */
+export interface GitRun extends GitCommand {
+  /** Written to standard input, which is then closed. */
+  readonly input?: Iterable<Buffer> | AsyncIterable<Buffer>;
+  /** Output above it is TOO_LARGE and ends the process. Default 16 MiB. */
+  readonly outputBytesMax?: number;
+}
+
+/** Starts git processes, at most `processesMax` at once, in the environment of src/git/git-environment.ts. */
+export class GitRunner {
+  readonly #slots: Slots;
+  readonly #options: GitProcessOptions;
+  readonly #clock: Clock;
+  readonly #running = new Set<GitProcess>();
+
+  constructor(options: GitRunnerOptions, modules: { readonly clock: Clock }) {
+    this.#slots = new Slots({
+      what: 'git processes',
+      slotsMax: options.processesMax,
+      queueMax: options.queueMax,
+      retryAfterMs: 5_000,
+    });
+    this.#options = {
+      gitPath: options.gitPath ?? 'git',
+      searchPath: options.searchPath ?? process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+      killGraceMs: options.killGraceMs ?? 2_000,
+    };
+    this.#clock = modules.clock;
+  }
+
+  /** Processes that run. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Waits for a slot and starts a process; its caller reads its output to the end or kills it. */
+  async start(command: GitCommand): Promise<GitProcess> {
+    const release = await this.#slots.acquire(command.signal);
+    try {
+      command.signal?.throwIfAborted();
+      const child = new GitProcess(command, this.#options, { clock: this.#clock });
+      this.#running.add(child);
+      const ended = () => {
+        this.#running.delete(child);
+        release();
+      };
+      child.done.then(ended, ended);
+      return child;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Runs a command to its end and returns its output; GIT_FAILED unless it ends with 0. */
+  async run(command: GitRun): Promise<Buffer> {
+    const child = await this.start(command);
+    const fed = feed(child.stdin, command.input ?? []).catch((error: unknown) => child.kill(error));
+    const chunks: Buffer[] = [];
+    const bytesMax = command.outputBytesMax ?? 16 * MiB;
+    let bytes = 0;
+    try {
+      for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        if (bytes > bytesMax) throw outputTooLarge(command, bytesMax);
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      child.kill(error); // A stream that a kill destroyed ends here too: the first reason stays.
+    }
+    await fed;
+    await child.done;
+    return Buffer.concat(chunks);
+  }
+
+  /** Kills every process that runs. */
+  killAll(reason: unknown): void {
+    for (const child of this.#running) child.kill(reason);
+  }
+}
+
+/**
+ * Writes a source to a stream at the pace of its reader, then ends it. A reader that closes early
+ * ends the source without an error: what the reader has to say comes another way.
+ */
+export async function feed(
+  target: Writable,
+  source: Iterable<Buffer> | AsyncIterable<Buffer>,
+): Promise<'complete' | 'closed'> {
+  const closed = new AbortController();
+  const onClose = () => closed.abort();
+  target.once('close', onClose);
+  try {
+    for await (const chunk of source) {
+      if (target.destroyed || target.writableEnded) return 'closed';
+      if (!target.write(chunk) && !(await drained(target, closed.signal))) return 'closed';
+    }
+    target.end();
+    return 'complete';
+  } finally {
+    target.off('close', onClose);
+  }
+}
+
+async function drained(target: Writable, closed: AbortSignal): Promise<boolean> {
+  if (target.destroyed) return false;
+  try {
+    await once(target, 'drain', { signal: closed });
+    return true;
+  } catch {
+    return false; // Closed, or broken: either way nobody reads any more.
+  }
+}
+
+function outputTooLarge(command: GitCommand, limit: number): StratumError<'TOO_LARGE'> {
+  const details = { what: `output of git ${command.args[0]}`, limit: BigInt(limit) };
+  return new StratumError('TOO_LARGE', `git ${command.args[0]} wrote more than ${limit} bytes`, details);
+}

@@ -1,0 +1,77 @@
+import { StratumError } from '../base/errors.ts';
+import type { ByteReader } from './byte-reader.ts';
+
+/** Longest pkt-line in bytes, its four length digits included (gitprotocol-common: 65520). */
+export const pktBytesMax = 65_520;
+
+/** Longest payload of a pkt-line in bytes. */
+export const pktPayloadBytesMax = pktBytesMax - 4;
+
+/** "0000": the end of a message. */
+export const flushPkt = Buffer.from('0000');
+
+/** "0001": the end of a section (protocol v2). */
+export const delimPkt = Buffer.from('0001');
+
+/** "0002": the end of a response on a stateless connection (protocol v2). */
+export const responseEndPkt = Buffer.from('0002');
+
+/** A pkt-line as it was read. */
+export type Pkt =
+  | { readonly kind: 'data'; readonly payload: Buffer }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'delim' }
+  | { readonly kind: 'response-end' };
+
+/** One data pkt-line. */
+export function encodePkt(payload: string | Uint8Array): Buffer {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  if (bytes.length > pktPayloadBytesMax) {
+    const details = { what: 'pkt-line', limit: BigInt(pktPayloadBytesMax), actual: BigInt(bytes.length) };
+    throw new StratumError('TOO_LARGE', `a pkt-line of ${bytes.length} bytes is over ${pktPayloadBytesMax}`, details);
+  }
+  const line = Buffer.allocUnsafe(4 + bytes.length);
+  line.write((4 + bytes.length).toString(16).padStart(4, '0'), 0, 'latin1');
+  line.set(bytes, 4);
+  return line;
+}
+
+/** The pkt-line that makes a client print "remote error: <message>" and stop. */
+export function encodeErrorPkt(message: string): Buffer {
+  const bytes = Buffer.from(`ERR ${message}`);
+  return encodePkt(bytes.subarray(0, pktPayloadBytesMax));
+}
+
+/** The next pkt-line; undefined when the stream ends before one. PROTOCOL_ERROR names the byte where it went wrong. */
+export async function readPkt(reader: ByteReader): Promise<Pkt | undefined> {
+  const { offset } = reader;
+  const digits = await reader.read(4);
+  if (digits === undefined) return undefined;
+  const length = parseLength(digits, offset);
+  if (length === 0) return { kind: 'flush' };
+  if (length === 1) return { kind: 'delim' };
+  if (length === 2) return { kind: 'response-end' };
+  if (length === 4) return { kind: 'data', payload: Buffer.alloc(0) };
+  const payload = await reader.read(length - 4);
+  if (payload === undefined) throw malformed(offset, `announces ${length} bytes and the stream ends`);
+  return { kind: 'data', payload };
+}
+
+/** The text of a data pkt-line without its newline; bytes that are no UTF-8 become U+FFFD. */
+export function pktText(payload: Buffer): string {
+  const end = payload.at(-1) === 0x0a ? payload.length - 1 : payload.length;
+  return payload.toString('utf8', 0, end);
+}
+
+function parseLength(digits: Buffer, offset: number): number {
+  const text = digits.toString('latin1');
+  if (!/^[0-9a-fA-F]{4}$/.test(text)) throw malformed(offset, `has the length ${JSON.stringify(text)}`);
+  const length = Number.parseInt(text, 16);
+  if (length === 3) throw malformed(offset, 'has the length 3');
+  if (length > pktBytesMax) throw malformed(offset, `has the length ${length}, over ${pktBytesMax}`);
+  return length;
+}
+
+function malformed(offset: number, what: string): StratumError<'PROTOCOL_ERROR'> {
+  return new StratumError('PROTOCOL_ERROR', `malformed pkt-line: the one at byte ${offset} ${what}`);
+}

@@ -1,0 +1,114 @@
+import { StratumError } from '../base/errors.ts';
+import type { ByteReader } from './byte-reader.ts';
+import { type ObjectFormat, parseObjectFormat } from './object-id.ts';
+import { encodePkt, flushPkt, type Pkt, pktText, readPkt } from './pkt-line.ts';
+
+/** The commands of protocol v2 that are served. */
+export type V2Command = 'ls-refs' | 'fetch';
+
+/** A request of protocol v2. */
+export interface V2Request {
+  readonly command: V2Command;
+  /** sha1 when the client does not say. */
+  readonly objectFormat: ObjectFormat;
+  /** "git/2.39.5" and the like; empty when the client does not say. */
+  readonly agent: string;
+  readonly serverOptions: readonly string[];
+  readonly args: readonly string[];
+}
+
+/** The capability advertisement of protocol v2, which stands for the refs of v0. */
+export function advertiseV2(options: { readonly agent: string; readonly objectFormat: ObjectFormat }): Buffer {
+  const lines = [
+    'version 2',
+    `agent=${options.agent}`,
+    'ls-refs=unborn',
+    'fetch=shallow wait-for-done filter',
+    'server-option',
+    `object-format=${options.objectFormat}`,
+  ];
+  return Buffer.concat([...lines.map((line) => encodePkt(`${line}\n`)), flushPkt]);
+}
+
+/**
+ * Reads one request of protocol v2; undefined when the client has nothing to ask (an empty body or
+ * a flush alone). PROTOCOL_ERROR with git's words for a malformed one.
+ */
+export async function readV2Request(reader: ByteReader): Promise<V2Request | undefined> {
+  const header = new V2Header();
+  for (;;) {
+    const pkt = await readPkt(reader);
+    if (pkt === undefined) {
+      if (header.empty) return undefined;
+      throw protocolError('the request ends before its flush');
+    }
+    if (pkt.kind === 'flush') return header.empty ? undefined : header.request([]);
+    if (pkt.kind === 'delim') return header.request(await readArgs(reader));
+    if (pkt.kind === 'response-end') throw protocolError('unexpected response-end packet');
+    header.add(pktText(pkt.payload));
+  }
+}
+
+async function readArgs(reader: ByteReader): Promise<string[]> {
+  const args: string[] = [];
+  for (;;) {
+    const pkt: Pkt | undefined = await readPkt(reader);
+    if (pkt === undefined) throw protocolError('the request ends before its flush');
+    if (pkt.kind === 'flush') return args;
+    if (pkt.kind !== 'data') throw protocolError('expected flush after arguments');
+    args.push(pktText(pkt.payload));
+  }
+}
+
+/** The part of a request before its arguments: the command and the client's capabilities. */
+class V2Header {
+  #command: V2Command | undefined;
+  #objectFormat: ObjectFormat = 'sha1';
+  #agent = '';
+  readonly #serverOptions: string[] = [];
+  empty = true;
+
+  add(line: string): void {
+    this.empty = false;
+    const at = line.indexOf('=');
+    const key = at < 0 ? line : line.slice(0, at);
+    const value = at < 0 ? undefined : line.slice(at + 1);
+    if (key === 'command' && value !== undefined) this.#setCommand(value);
+    else if (key === 'agent') this.#agent = value ?? '';
+    else if (key === 'server-option' && value !== undefined) this.#serverOptions.push(value);
+    else if (key === 'object-format') this.#objectFormat = formatOf(value);
+    else if (key !== 'session-id') throw protocolError(`unknown capability '${shorten(line)}'`);
+  }
+
+  request(args: readonly string[]): V2Request {
+    if (this.#command === undefined) throw protocolError('no command requested');
+    return {
+      command: this.#command,
+      objectFormat: this.#objectFormat,
+      agent: this.#agent,
+      serverOptions: this.#serverOptions,
+      args,
+    };
+  }
+
+  #setCommand(name: string): void {
+    if (this.#command !== undefined) {
+      throw protocolError(`command '${shorten(name)}' requested after already requesting command '${this.#command}'`);
+    }
+    if (name !== 'ls-refs' && name !== 'fetch') throw protocolError(`invalid command '${shorten(name)}'`);
+    this.#command = name;
+  }
+}
+
+function formatOf(value: string | undefined): ObjectFormat {
+  if (value === undefined) throw protocolError('object-format capability requires an argument');
+  return parseObjectFormat(value);
+}
+
+function shorten(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+function protocolError(message: string): StratumError<'PROTOCOL_ERROR'> {
+  return new StratumError('PROTOCOL_ERROR', message);
+}

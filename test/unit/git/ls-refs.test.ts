@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { encodeLsRefs, parseLsRefs, refPrefixesMax } from '../../../src/git/ls-refs.ts';
+import type { RefSnapshot } from '../../../src/git/ref-snapshot.ts';
+
+const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(40)) as [string, string, string];
+const snapshot: RefSnapshot = {
+  objectFormat: 'sha1',
+  head: 'refs/heads/main',
+  refs: [
+    { name: 'refs/heads/main', objectId: a, peeledId: '' },
+    { name: 'refs/heads/next', objectId: b, peeledId: '' },
+    { name: 'refs/tags/v1', objectId: c, peeledId: a },
+  ],
+};
+
+function answer(args: string[], of: RefSnapshot = snapshot): string[] {
+  const text = Buffer.concat([...encodeLsRefs(of, parseLsRefs(args))]).toString();
+  expect(text.endsWith('0000')).toBe(true);
+  return text
+    .slice(0, -4)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.slice(4));
+}
+
+describe('ls-refs', () => {
+  it('lists HEAD and all refs', () => {
+    expect(answer([])).toEqual([`${a} HEAD`, `${a} refs/heads/main`, `${b} refs/heads/next`, `${c} refs/tags/v1`]);
+  });
+
+  it('adds what symrefs and peel ask for', () => {
+    expect(answer(['peel', 'symrefs'])).toEqual([
+      `${a} HEAD symref-target:refs/heads/main`,
+      `${a} refs/heads/main`,
+      `${b} refs/heads/next`,
+      `${c} refs/tags/v1 peeled:${a}`,
+    ]);
+  });
+
+  it.each([
+    [['ref-prefix refs/heads/'], ['refs/heads/main', 'refs/heads/next']],
+    [['ref-prefix HEAD'], ['HEAD']],
+    [
+      ['ref-prefix refs/tags/v', 'ref-prefix refs/heads/n'],
+      ['refs/heads/next', 'refs/tags/v1'],
+    ],
+    [['ref-prefix refs/none/'], []],
+    [['ref-prefix '], ['HEAD', 'refs/heads/main', 'refs/heads/next', 'refs/tags/v1']],
+  ])('with %j lists %j', (args, names) => {
+    expect(answer(args).map((line) => line.slice(41))).toEqual(names);
+  });
+
+  it('says what an unborn HEAD points at only when unborn and symrefs are asked for', () => {
+    const empty = { ...snapshot, refs: [] };
+    expect(answer(['unborn', 'symrefs'], empty)).toEqual(['unborn HEAD symref-target:refs/heads/main']);
+    expect(answer(['symrefs'], empty)).toEqual([]);
+    expect(answer(['unborn'], empty)).toEqual([]);
+    expect(answer(['unborn', 'symrefs', 'ref-prefix refs/'], empty)).toEqual([]);
+  });
+
+  it('ignores prefixes when there are more than git takes', () => {
+    const many = Array.from({ length: refPrefixesMax + 1 }, (_, at) => `ref-prefix refs/x/${at}`);
+    expect(parseLsRefs(many.slice(1)).prefixes).toHaveLength(refPrefixesMax);
+    expect(answer(many)).toHaveLength(4);
+  });
+
+  it('refuses an argument that it does not know', () => {
+    expect(() => parseLsRefs(['peel', 'teleport'])).toThrow(
+      expect.objectContaining({ code: 'PROTOCOL_ERROR', message: "unexpected line: 'teleport'" }),
+    );
+  });
+});
