@@ -1,5 +1,8 @@
 import type { Oid } from '../base/oid.ts';
 
+/** What a store can say of a blob: CORRUPT for a copy that is damaged or lost, UNKNOWN when it cannot say. */
+export type BlobPresence = 'PRESENT' | 'MISSING' | 'CORRUPT' | 'UNKNOWN';
+
 /** A stored blob. */
 export interface BlobInfo {
   readonly oid: Oid;
@@ -34,11 +37,15 @@ export interface BlobStore {
    * checked all the same, and has its age renewed.
    */
   put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }>;
-  /** What is known without reading the content. */
+  /** What is known without reading the content; undefined unless the blob is PRESENT. */
   stat(oid: Oid): Promise<BlobInfo | undefined>;
+  /** Whether the blob is held, without reading the content; tells a quarantined copy from none. */
+  presence(oid: Oid): Promise<BlobPresence>;
   /**
    * The bytes from `offset` (to `offset + length`) in chunks of at most 1 MiB. BLOB_NOT_FOUND;
-   * INVALID_ARGUMENT for an offset beyond the end. A deleted blob is readable to its end by who has it open.
+   * INVALID_ARGUMENT for an offset beyond the end; CHECKSUM_MISMATCH for a damaged copy, in mid-stream
+   * too when the whole blob is read: the last chunk comes only after the check. A deleted blob is
+   * readable to its end by who has it open. The chunks must be iterated, or ended with `return`.
    */
   read(
     oid: Oid,
@@ -46,8 +53,11 @@ export interface BlobStore {
     length?: number,
   ): Promise<{ readonly size: number; readonly chunks: AsyncIterable<Buffer> }>;
   /** Reads and hashes the copy; a corrupt one is put in quarantine and no longer served. */
-  verify(oid: Oid): Promise<'PRESENT' | 'MISSING' | 'CORRUPT' | 'UNKNOWN'>;
-  /** Deletes a blob unless it was put at or after `storedBeforeMs`; false when there was nothing to delete. */
+  verify(oid: Oid): Promise<BlobPresence>;
+  /**
+   * Deletes a blob unless it was put at or after `storedBeforeMs` or is being put; false when there
+   * was nothing to delete.
+   */
   delete(oid: Oid, storedBeforeMs?: number): Promise<boolean>;
   /** Blobs by position from `from` to `to`, both inclusive, wrapping around when `to` is lower. */
   list(from: bigint, to: bigint, cursor: Oid | undefined, pageSize: number): Promise<BlobPage>;

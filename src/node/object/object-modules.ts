@@ -1,0 +1,9 @@
+import type { BlobStore } from '../../store/blob-store.ts';
+import type { FenceGuard } from './fence-guard.ts';
+
+/** What the RPCs of an object node work with. */
+export interface ObjectModules {
+  readonly nodeId: string;
+  readonly store: BlobStore;
+  readonly fence: FenceGuard;
+}

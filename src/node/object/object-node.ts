@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { assert, explain } from '../../base/errors.ts';
+import type { Part } from '../../base/lifecycle.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import { InProcessNode } from '../../replication/in-process-node.ts';
+import type { ObjectServiceServer } from '../../rpc/gen/stratum/v1/object.ts';
+import type { BlobStore, BlobStoreStats } from '../../store/blob-store.ts';
+import { DiskBlobStore } from '../../store/disk-blob-store.ts';
+import type { Topology, TopologySource } from '../../topology/topology.ts';
+import { FenceGuard } from './fence-guard.ts';
+import { objectService } from './object-service.ts';
+
+/** Values of an object node. */
+export interface ObjectNodeOptions {
+  readonly nodeId: string;
+  /** The node's own folder inside the data folder, which the caller has opened and locked. */
+  readonly path: string;
+  /** Bytes of the disk that writes leave free; the store's default unless given. */
+  readonly freeBytesMin?: number;
+}
+
+/** What an object node needs. */
+export interface ObjectNodeModules {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Raises the fence as soon as this process hears of a newer term or ring. */
+  readonly topology: TopologySource;
+}
+
+/** What is there between start and stop. */
+interface Opened {
+  readonly store: BlobStore;
+  readonly fence: FenceGuard;
+  readonly service: ObjectServiceServer;
+  readonly inProcess: InProcessNode;
+}
+
+/** After an unclean stop the files of a large store are compared with its records: a million take a few minutes. */
+const startTimeoutMs = 300_000;
+
+/**
+ * The object role of a process: the blobs in its data folder and the service over them. Host
+ * `service` on the gRPC listener after the start, and stop the listener first.
+ */
+export class ObjectNode implements Part {
+  readonly name = 'object node';
+  readonly startTimeoutMs = startTimeoutMs;
+  readonly nodeId: string;
+  readonly #options: ObjectNodeOptions;
+  readonly #modules: ObjectNodeModules;
+  #opened: Opened | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(options: ObjectNodeOptions, modules: ObjectNodeModules) {
+    this.nodeId = options.nodeId;
+    this.#options = options;
+    this.#modules = modules;
+  }
+
+  /** Opens the store. */
+  async start(): Promise<void> {
+    const { nodeId, path, freeBytesMin } = this.#options;
+    const { clock, topology } = this.#modules;
+    const options = { path, ...(freeBytesMin === undefined ? {} : { freeBytesMin }) };
+    const store = await DiskBlobStore.open(options, this.#modules);
+    try {
+      const fence = await FenceGuard.open(join(path, 'fence.json'));
+      const service = objectService({ nodeId, store, fence });
+      this.#opened = { store, fence, service, inProcess: new InProcessNode({ nodeId }, { store, fence, clock }) };
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    this.#unsubscribe = topology.subscribe((next) => this.#raiseFence(next));
+    const current = topology.current();
+    if (current !== undefined) this.#raiseFence(current);
+  }
+
+  /** Closes the store; all calls have ended. */
+  async stop(): Promise<void> {
+    this.#unsubscribe?.();
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await opened?.store.close();
+  }
+
+  /** The service for the gRPC listener. */
+  get service(): ObjectServiceServer {
+    return this.#running().service;
+  }
+
+  /** For readers and writers of the same process; the fence stands before it as before the service. */
+  get inProcess(): InProcessNode {
+    return this.#running().inProcess;
+  }
+
+  /** Counts and sizes, in bytes. */
+  stats(): Promise<BlobStoreStats> {
+    return this.#running().store.stats();
+  }
+
+  #running(): Opened {
+    assert(this.#opened !== undefined, 'the object node is used before its start or after its stop');
+    return this.#opened;
+  }
+
+  #raiseFence({ term, ring }: Topology): void {
+    this.#opened?.fence.raise({ term, ringEpoch: ring.epoch }).catch((error: unknown) => {
+      // In memory it is raised all the same, and the next write that carries it tries the disk again.
+      this.#modules.log.error({ error: explain(error) }, 'the fence could not be put on disk');
+    });
+  }
+}

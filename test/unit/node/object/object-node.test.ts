@@ -1,0 +1,222 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import { oidOf, oidToBytes } from '../../../../src/base/oid.ts';
+import { systemRandom } from '../../../../src/base/random.ts';
+import { MiB } from '../../../../src/base/units.ts';
+import { ObjectNode } from '../../../../src/node/object/object-node.ts';
+import { GrpcNode } from '../../../../src/replication/grpc-node.ts';
+import { MemoryBlobSource } from '../../../../src/replication/memory-blob-source.ts';
+import { callClientStream, callDuplex, callServerStream, callUnary } from '../../../../src/rpc/call.ts';
+import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
+import { ObjectServiceClient, ObjectServiceService } from '../../../../src/rpc/gen/stratum/v1/object.ts';
+import { GrpcServer } from '../../../../src/rpc/grpc-server.ts';
+import type { Topology, TopologySource } from '../../../../src/topology/topology.ts';
+import { recordingLog } from '../../base/recording-log.ts';
+import { bytesOf, contentOf, temporaryFolder } from '../../store/sample-blobs.ts';
+import { formedCluster } from '../../topology/sample-cluster.ts';
+import { chunk, fence, header, streamOf } from './sample-object.ts';
+
+/** A topology that a test changes. */
+function settableTopology() {
+  const listeners = new Set<(topology: Topology) => void>();
+  let current: Topology | undefined;
+  const source: TopologySource = {
+    current: () => current,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  const set = (topology: Topology) => {
+    current = topology;
+    for (const listener of listeners) listener(topology);
+  };
+  return { source, set, listeners };
+}
+
+describe('ObjectNode', () => {
+  const signal = new AbortController().signal;
+  const timeoutMs = 10_000;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let topology: ReturnType<typeof settableTopology>;
+  let pool: ChannelPool;
+  let node: ObjectNode;
+  let server: GrpcServer;
+
+  const start = async (freeBytesMin?: number) => {
+    const options = { nodeId: 'object-1', path: join(folder.path, 'object') };
+    node = new ObjectNode(freeBytesMin === undefined ? options : { ...options, freeBytesMin }, {
+      clock: systemClock,
+      random: systemRandom,
+      log: recordingLog(),
+      topology: topology.source,
+    });
+    await node.start();
+    server = new GrpcServer({ host: '127.0.0.1', port: 0 });
+    server.add(ObjectServiceService, node.service);
+    await server.start();
+  };
+  const stop = async () => {
+    await server.stop(signal);
+    await node.stop();
+  };
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    topology = settableTopology();
+    pool = new ChannelPool();
+    await start();
+  });
+  afterEach(async () => {
+    pool.close();
+    await stop();
+    await folder.remove();
+  });
+
+  const client = () => pool.client(ObjectServiceClient, server.address);
+  const target = (method: string) => ({ endpoint: server.address, method, timeoutMs, clock: systemClock });
+  const remote = () => new GrpcNode({ nodeId: 'object-1', endpoint: server.address }, { pool, clock: systemClock });
+
+  it('takes and gives a blob of many chunks over gRPC, whole and in part', async () => {
+    const content = contentOf(5 * MiB + 3);
+    const source = new MemoryBlobSource(content);
+    expect(await remote().put(source, fence, { timeoutMs })).toEqual({ existed: false });
+    expect(await remote().put(source, fence, { timeoutMs })).toEqual({ existed: true });
+    const { size, chunks } = await remote().get(source.oid, { offset: 0 }, { timeoutMs });
+    expect(size).toBe(content.length);
+    expect((await bytesOf(chunks)).equals(content)).toBe(true);
+    const part = await remote().get(source.oid, { offset: MiB + 1, length: 2 * MiB }, { timeoutMs });
+    expect((await bytesOf(part.chunks)).equals(content.subarray(MiB + 1, 3 * MiB + 1))).toBe(true);
+  });
+
+  it('gives every refusal its code and details over the wire', async () => {
+    const content = contentOf(100);
+    const put = client().putBlob.bind(client());
+    const sent = (...parts: ReturnType<typeof chunk>[]) => callClientStream(put, streamOf(...parts), target('PutBlob'));
+    await expect(sent(chunk(content))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'part' } });
+    await expect(sent(header(content), chunk(contentOf(100, 2)))).rejects.toMatchObject({
+      code: 'CHECKSUM_MISMATCH',
+      details: { oid: oidOf(content), got: oidOf(contentOf(100, 2)) },
+    });
+    await sent(header(content, { fence: { term: 9n, ringEpoch: 2n } }), chunk(content));
+    await expect(sent(header(content), chunk(content))).rejects.toMatchObject({
+      code: 'STALE_TERM',
+      details: { fence: 'term', sent: fence.term, current: 9n },
+    });
+  });
+
+  it('refuses a large blob while it is being sent, without waiting for its end', async () => {
+    let sent = 0;
+    const parts = async function* () {
+      yield header(contentOf(1), { size: 2n ** 52n });
+      for (; sent < 10_000; sent += 1) yield chunk(Buffer.alloc(MiB));
+    };
+    const put = client().putBlob.bind(client());
+    await expect(callClientStream(put, parts(), target('PutBlob'))).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(sent).toBeLessThan(10_000);
+  });
+
+  it('serves the other RPCs', async () => {
+    const content = contentOf(100);
+    const oid = oidToBytes(oidOf(content));
+    const at = client();
+    const group = { fence, blobs: [{ oid, content }] };
+    const [stored] = await Array.fromAsync(callDuplex(at.putBlobs.bind(at), streamOf(group), target('PutBlobs')));
+    expect(stored?.results).toMatchObject([{ stored: true }]);
+    const [got] = await Array.fromAsync(callDuplex(at.getBlobs.bind(at), streamOf({ oids: [oid] }), target('GetBlobs')));
+    expect(got?.results[0]?.content.equals(content)).toBe(true);
+    const all = { positionFrom: 0n, positionTo: 2n ** 64n - 1n, cursor: Buffer.alloc(0), pageSize: 0 };
+    const { entries } = await callUnary(at.listBlobs.bind(at), all, target('ListBlobs'));
+    expect(entries).toHaveLength(1);
+    const { results } = await callUnary(at.hasBlobs.bind(at), { oids: [oid], verify: true }, target('HasBlobs'));
+    expect(results).toMatchObject([{ size: 100n }]);
+    const storedBeforeMs = 2n ** 50n;
+    const deletion = callUnary(at.deleteBlob.bind(at), { oid, fence, storedBeforeMs }, target('DeleteBlob'));
+    expect(await deletion).toEqual({ deleted: true });
+    expect(await callUnary(at.getStats.bind(at), {}, target('GetStats'))).toMatchObject({ nodeId: 'object-1', fence });
+  });
+
+  it('answers UNIMPLEMENTED for the cache', async () => {
+    const at = client();
+    const get = Array.fromAsync(callServerStream(at.getCacheEntry.bind(at), { key: Buffer.alloc(32) }, target('Get')));
+    await expect(get).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    const put = callClientStream(at.putCacheEntry.bind(at), streamOf(), target('Put'));
+    await expect(put).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+  });
+
+  it('refuses in process what it refuses over gRPC, and the other way round', async () => {
+    const source = new MemoryBlobSource(contentOf(100));
+    await node.inProcess.put(source, { term: 9n, ringEpoch: 9n }, { timeoutMs });
+    const behind = { term: 8n, ringEpoch: 9n };
+    await expect(remote().put(source, behind, { timeoutMs })).rejects.toMatchObject({ code: 'STALE_TERM' });
+    await expect(node.inProcess.put(source, behind, { timeoutMs })).rejects.toMatchObject({ code: 'STALE_TERM' });
+    expect((await node.stats()).blobCount).toBe(1);
+  });
+
+  it('refuses older rings as soon as its own topology is newer, also after a restart (C3)', async () => {
+    const formed = formedCluster();
+    const newer = { ...formed, term: 7n, ring: { ...formed.ring, epoch: 4n } };
+    topology.set(newer);
+    const source = new MemoryBlobSource(contentOf(100));
+    const old = { term: 7n, ringEpoch: 3n };
+    await expect(remote().put(source, old, { timeoutMs })).rejects.toMatchObject({ code: 'STALE_EPOCH' });
+    await node.inProcess.put(source, { term: 7n, ringEpoch: 4n }, { timeoutMs });
+    await stop();
+    topology = settableTopology();
+    await start();
+    await expect(remote().put(source, old, { timeoutMs })).rejects.toMatchObject({ code: 'STALE_EPOCH' });
+  });
+
+  it('begins with the fence of the topology that is there at its start', async () => {
+    await stop();
+    topology.set({ ...formedCluster(), term: 6n });
+    await start();
+    const put = node.inProcess.put(new MemoryBlobSource(contentOf(1)), { term: 5n, ringEpoch: 9n }, { timeoutMs });
+    await expect(put).rejects.toMatchObject({ code: 'STALE_TERM' });
+  });
+
+  it('has its blobs after a restart', async () => {
+    const source = new MemoryBlobSource(contentOf(MiB));
+    await remote().put(source, fence, { timeoutMs });
+    await stop();
+    await start();
+    expect(await remote().has([source.oid], true, { timeoutMs })).toMatchObject([{ presence: 'PRESENT', size: MiB }]);
+  });
+
+  it('keeps nothing of a blob whose sender is cut off', async () => {
+    const content = contentOf(MiB);
+    const halfWritten = () => readdir(join(folder.path, 'object', 'tmp'));
+    const controller = new AbortController();
+    const parts = async function* () {
+      yield header(content);
+      yield chunk(content.subarray(0, 100_000));
+      await new Promise(() => undefined);
+    };
+    const put = client().putBlob.bind(client());
+    const sending = callClientStream(put, parts(), { ...target('PutBlob'), signal: controller.signal });
+    // The call itself hangs with its source, which is its caller's to end.
+    sending.catch(() => undefined);
+    await expect.poll(halfWritten, { timeout: 10_000 }).toHaveLength(1);
+    controller.abort(new Error('the sender went away'));
+    await expect.poll(halfWritten, { timeout: 10_000 }).toEqual([]);
+    expect(await node.stats()).toMatchObject({ blobCount: 0 });
+  });
+
+  it('stops following the topology when it stops', async () => {
+    expect(topology.listeners.size).toBe(1);
+    await stop();
+    expect(topology.listeners.size).toBe(0);
+    expect(() => node.service).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+    await start();
+  });
+
+  it('leaves the store closed when its fence cannot be read', async () => {
+    await stop();
+    await writeFile(join(folder.path, 'object', 'fence.json'), 'nonsense');
+    await expect(start()).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    await writeFile(join(folder.path, 'object', 'fence.json'), '{"format":1,"term":"1","ringEpoch":"1"}');
+    await start();
+  });
+});

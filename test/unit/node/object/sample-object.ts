@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { type Oid, oidOf, oidToBytes } from '../../../../src/base/oid.ts';
+import { MiB } from '../../../../src/base/units.ts';
+import { FenceGuard } from '../../../../src/node/object/fence-guard.ts';
+import type { ObjectModules } from '../../../../src/node/object/object-modules.ts';
+import type { PutBlobRequest } from '../../../../src/rpc/gen/stratum/v1/object.ts';
+import { MemoryBlobStore } from '../../../../src/store/memory-blob-store.ts';
+import { type ManualClock, manualClock } from '../../base/manual-clock.ts';
+import { putContent, temporaryFolder } from '../../store/sample-blobs.ts';
+
+/** The fence that the sample's callers send. */
+export const fence = { term: 3n, ringEpoch: 2n };
+
+/** A call whose caller stays. */
+export const call = { signal: new AbortController().signal };
+
+export interface SampleObject extends ObjectModules {
+  readonly store: MemoryBlobStore;
+  readonly clock: ManualClock;
+  /** Puts content into the store, past the service. */
+  add(content: Buffer): Promise<Oid>;
+  remove(): Promise<void>;
+}
+
+/** What the RPCs of an object node work with, on a store in memory. */
+export async function sampleObject(): Promise<SampleObject> {
+  const folder = await temporaryFolder();
+  const clock = manualClock();
+  const store = new MemoryBlobStore({ capacityBytes: 64 * MiB }, { clock });
+  const guard = await FenceGuard.open(join(folder.path, 'fence.json'));
+  return {
+    nodeId: 'object-1',
+    store,
+    fence: guard,
+    clock,
+    add: async (content) => (await putContent(store, content)).oid,
+    remove: () => folder.remove(),
+  };
+}
+
+/** Items as a stream. */
+export async function* streamOf<T>(...items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+export function header(content: Buffer, changes: Record<string, unknown> = {}): PutBlobRequest {
+  const value = { oid: oidToBytes(oidOf(content)), size: BigInt(content.length), fence, ...changes };
+  return { part: { $case: 'header', value } };
+}
+
+export function chunk(value: Buffer): PutBlobRequest {
+  return { part: { $case: 'chunk', value } };
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BlobIndex } from '../../../src/store/blob-index.ts';
+import type { BlobRecord } from '../../../src/store/blob-record.ts';
+import { oidAt, temporaryFolder } from './sample-blobs.ts';
+
+const record: BlobRecord = { place: 'index', quarantined: false, size: 3, storedAtMs: 7 };
+const oid = oidAt(5n);
+
+describe('BlobIndex', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let index: BlobIndex;
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    index = BlobIndex.open(folder.path);
+  });
+  afterEach(async () => {
+    await index.abandon();
+    await folder.remove();
+  });
+
+  const reopen = async () => {
+    await index.abandon();
+    index = BlobIndex.open(folder.path);
+  };
+
+  it('changes record, content and totals together, and keeps them', async () => {
+    await index.change(oid, () => ({ next: record, content: Buffer.from('abc'), result: undefined }));
+    await reopen();
+    expect(index.record(oid)).toEqual(record);
+    expect(index.content(oid)?.toString()).toBe('abc');
+    expect(index.totals()).toEqual({ blobCount: 1, storedBytes: 3, quarantinedCount: 0 });
+    await index.change(oid, () => ({ next: undefined, content: null, result: undefined }));
+    await reopen();
+    expect(index.record(oid)).toBeUndefined();
+    expect(index.content(oid)).toBeUndefined();
+    expect(index.totals()).toEqual({ blobCount: 0, storedBytes: 0, quarantinedCount: 0 });
+  });
+
+  it('shows each of many changes at once the result of those before it', async () => {
+    const before = await Promise.all(
+      Array.from({ length: 50 }, (_, count) =>
+        index.change(oid, (current) => ({ next: { ...record, size: count }, result: current?.size })),
+      ),
+    );
+    expect(before).toEqual([undefined, ...Array.from({ length: 49 }, (_, count) => count)]);
+    expect(index.totals()).toEqual({ blobCount: 1, storedBytes: 49, quarantinedCount: 0 });
+  });
+
+  it('changes nothing when the decision is a refusal, and goes on with the others', async () => {
+    const refused = index.change(oid, () => {
+      throw new Error('refused');
+    });
+    const accepted = index.change(oidAt(6n), () => ({ next: record, result: 'accepted' }));
+    await expect(refused).rejects.toThrow('refused');
+    expect(await accepted).toBe('accepted');
+    expect(index.record(oid)).toBeUndefined();
+    expect(index.totals().blobCount).toBe(1);
+  });
+
+  it('knows whether the last use ended by a clean close', async () => {
+    expect(await index.begin()).toEqual({ wasClosedCleanly: false });
+    await reopen();
+    expect(await index.begin()).toEqual({ wasClosedCleanly: false });
+    await index.close();
+    index = BlobIndex.open(folder.path);
+    expect(await index.begin()).toEqual({ wasClosedCleanly: true });
+    await reopen();
+    expect(await index.begin()).toEqual({ wasClosedCleanly: false });
+  });
+
+  it('gives all records by id, those in quarantine too, and lists only good ones', async () => {
+    const oids = [oidAt(9n), oidAt(1n), oidAt(2n ** 64n - 1n), oidAt(0n)];
+    for (const at of oids) await index.change(at, () => ({ next: record, result: undefined }));
+    await index.change(oidAt(9n), () => ({ next: { ...record, quarantined: true }, result: undefined }));
+    expect([...index.records()].map(([at]) => at)).toEqual(oids.toSorted());
+    const { entries } = index.list(0n, 2n ** 64n - 1n, undefined, 10);
+    expect(entries.map((entry) => entry.oid)).toEqual([oidAt(0n), oidAt(1n), oidAt(2n ** 64n - 1n)]);
+  });
+
+  it('goes on after a cursor whose blob has been deleted', async () => {
+    for (const position of [1n, 2n, 3n]) {
+      await index.change(oidAt(position), () => ({ next: record, result: undefined }));
+    }
+    const page = index.list(0n, 9n, undefined, 2);
+    await index.change(oidAt(2n), () => ({ next: undefined, result: undefined }));
+    expect(index.list(0n, 9n, page.nextCursor, 2).entries.map((entry) => entry.oid)).toEqual([oidAt(3n)]);
+  });
+});

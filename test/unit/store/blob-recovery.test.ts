@@ -1,0 +1,77 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Oid, oidOf } from '../../../src/base/oid.ts';
+import { systemRandom } from '../../../src/base/random.ts';
+import { BlobFiles } from '../../../src/store/blob-files.ts';
+import { BlobIndex } from '../../../src/store/blob-index.ts';
+import { recoverBlobs } from '../../../src/store/blob-recovery.ts';
+import { recordingLog } from '../base/recording-log.ts';
+import { blobFile, chunksOf, contentOf, temporaryFolder } from './sample-blobs.ts';
+
+describe('recoverBlobs', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let index: BlobIndex;
+  let files: BlobFiles;
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    index = BlobIndex.open(join(folder.path, 'index'));
+    files = new BlobFiles(folder.path, systemRandom);
+    await files.prepare();
+  });
+  afterEach(async () => {
+    await index.abandon();
+    await folder.remove();
+  });
+
+  const addFile = async (seed: number): Promise<Oid> => {
+    const content = contentOf(100 + seed, seed);
+    const oid = oidOf(content);
+    await files.publish(oid, await files.writeTemporary(oid, chunksOf(content)));
+    return oid;
+  };
+  const addRecord = (oid: Oid, place: 'index' | 'file', quarantined = false) =>
+    index.change(oid, () => ({ next: { place, quarantined, size: 100, storedAtMs: 1 }, result: undefined }));
+  const filesLeft = async () => (await Array.fromAsync(files.list())).flat();
+
+  it('leaves alone what agrees', async () => {
+    const oids: Oid[] = [];
+    for (let seed = 0; seed < 30; seed += 1) {
+      const oid = await addFile(seed);
+      await addRecord(oid, 'file');
+      oids.push(oid);
+    }
+    await recoverBlobs(index, files, recordingLog());
+    expect((await filesLeft()).toSorted()).toEqual(oids.toSorted());
+    expect(index.totals()).toMatchObject({ blobCount: 30, quarantinedCount: 0 });
+  });
+
+  it.each([
+    { what: 'without a record', prepare: () => Promise.resolve() },
+    { what: 'of a blob that is in the index', prepare: (oid: Oid) => addRecord(oid, 'index') },
+    { what: 'of a blob in quarantine', prepare: (oid: Oid) => addRecord(oid, 'file', true) },
+  ])('deletes a file $what', async ({ prepare }) => {
+    await prepare(await addFile(1));
+    await recoverBlobs(index, files, recordingLog());
+    expect(await filesLeft()).toEqual([]);
+  });
+
+  it('puts a record without its file in quarantine, and no other', async () => {
+    const lost = await addFile(1);
+    const kept = await addFile(2);
+    for (const oid of [lost, kept]) await addRecord(oid, 'file');
+    await rm(blobFile(folder.path, lost));
+    await recoverBlobs(index, files, recordingLog());
+    expect(index.record(lost)?.quarantined).toBe(true);
+    expect(index.record(kept)?.quarantined).toBe(false);
+  });
+
+  it('deletes from quarantine what no record speaks of', async () => {
+    const [unknown, known] = [await addFile(1), await addFile(2)];
+    for (const oid of [unknown, known]) await files.quarantine(oid);
+    await addRecord(known, 'file', true);
+    await recoverBlobs(index, files, recordingLog());
+    expect(await files.listQuarantined()).toEqual([known]);
+  });
+});
