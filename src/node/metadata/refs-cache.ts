@@ -1,0 +1,111 @@
+import { LRUCache } from 'lru-cache';
+import type { Ref, Repo } from '../../rpc/gen/stratum/v1/metadata.ts';
+import { compareRefNames } from './refs-order.ts';
+import type { RefsChange } from './state-machine/applied.ts';
+
+/** Refs of one repository at one generation, by name. Shared with readers, so never changed in place. */
+interface CachedRefs {
+  readonly generation: bigint;
+  readonly refs: readonly Ref[];
+}
+
+/** About 250 bytes each in memory. */
+const defaultRefsMax = 400_000;
+
+/**
+ * The refs of the repositories read last, so that a repository with many is not read whole from disk
+ * after each push. Truth is the generation in the store: an entry counts only when it has exactly
+ * that. Changes are staged before their commit, and taken over by whoever first sees the
+ * committed generation; those of a commit that failed are dropped.
+ */
+export class RefsCache {
+  readonly #entries: LRUCache<string, CachedRefs>;
+  readonly #staged = new Map<string, RefsChange[]>();
+
+  constructor(options: { readonly refsMax?: number } = {}) {
+    this.#entries = new LRUCache({
+      maxSize: options.refsMax ?? defaultRefsMax,
+      sizeCalculation: ({ refs }) => refs.length + 1,
+    });
+  }
+
+  /** The refs of a repository as just read from the store; `readAll` reads them in the same moment. */
+  read({ id, refsGeneration }: Repo, readAll: () => readonly Ref[]): readonly Ref[] {
+    const known = this.#advance(id, refsGeneration);
+    if (known !== undefined) return known.refs;
+    const refs = readAll();
+    this.#entries.set(id, { generation: refsGeneration, refs });
+    return refs;
+  }
+
+  /** Changes that are about to be committed. */
+  stage(changes: readonly RefsChange[]): void {
+    for (const change of changes) {
+      const staged = this.#staged.get(change.repoId) ?? [];
+      this.#staged.set(change.repoId, [...staged, change]);
+    }
+  }
+
+  /** The staged changes are committed. */
+  settle(changes: readonly RefsChange[]): void {
+    for (const { repoId, toGeneration } of changes) this.#advance(repoId, toGeneration);
+    this.drop(changes);
+  }
+
+  /** The staged changes did not happen. */
+  drop(changes: readonly RefsChange[]): void {
+    const gone = new Set(changes);
+    for (const { repoId } of changes) {
+      const left = this.#staged.get(repoId)?.filter((change) => !gone.has(change)) ?? [];
+      if (left.length === 0) this.#staged.delete(repoId);
+      else this.#staged.set(repoId, left);
+    }
+  }
+
+  /** The entry at a committed generation, reached by staged changes where it is older. */
+  #advance(repoId: string, generation: bigint): CachedRefs | undefined {
+    let entry = this.#entries.get(repoId);
+    if (entry === undefined || entry.generation > generation) return undefined;
+    for (const change of this.#staged.get(repoId) ?? []) {
+      if (entry.generation === generation) break;
+      if (change.fromGeneration !== entry.generation) continue;
+      entry = { generation: change.toGeneration, refs: applyRefChanges(entry.refs, change.refs) };
+      this.#entries.set(repoId, entry);
+    }
+    return entry.generation === generation ? entry : undefined;
+  }
+}
+
+/** A new list with changes applied; the cost is one copy and a search for each change. */
+export function applyRefChanges(refs: readonly Ref[], changes: ReadonlyMap<string, Ref | undefined>): readonly Ref[] {
+  if (changes.size === 0) return refs;
+  const ordered = [...changes].sort(([a], [b]) => compareRefNames(a, b));
+  const result: Ref[] = [];
+  let next = 0;
+  for (const [name, ref] of ordered) {
+    const at = lowerBound(refs, name, next);
+    for (; next < at; next += 1) pushAt(result, refs, next);
+    if (refs[next]?.name === name) next += 1;
+    if (ref !== undefined) result.push(ref);
+  }
+  for (; next < refs.length; next += 1) pushAt(result, refs, next);
+  return result;
+}
+
+function pushAt(result: Ref[], refs: readonly Ref[], at: number): void {
+  const ref = refs[at];
+  if (ref !== undefined) result.push(ref);
+}
+
+/** The first place at or after `from` whose name is not below `name`. */
+function lowerBound(refs: readonly Ref[], name: string, from: number): number {
+  let low = from;
+  let high = refs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = refs[middle];
+    if (at !== undefined && compareRefNames(at.name, name) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,157 @@
+import { assert } from '../../base/errors.ts';
+import { prefixRange } from './state.ts';
+
+/**
+ * The rows of a partition's state, below the prefix "ms" and the partition (src/store/keys.ts). A
+ * row's letter is never given another meaning. `<repo>` is the repository's id as 16 bytes, so no
+ * separator is needed; `<position>` is a log index (8 bytes) and a number within the entry (4), so
+ * order by key is order in the log.
+ */
+const rows = {
+  /** Answer to a push: a<repo><push id>. */
+  pushAnswer: 'a',
+  /** When an answer may go: e<milliseconds, 8 bytes><repo><push id>. */
+  pushExpiry: 'e',
+  /** A ref: f<repo><name>. */
+  ref: 'f',
+  /** A change of a ref, for GetRepoLog: g<repo><position>. */
+  change: 'g',
+  /** Position of a pack by its name: n<repo><name>. */
+  packName: 'n',
+  /** A pack: p<repo><position>. */
+  pack: 'p',
+  /** A repository: r<name>. */
+  repo: 'r',
+  /** Counts over the partition: t. */
+  totals: 't',
+} as const;
+
+/** Hex digits of a repository's id. */
+export const repoIdDigits = 32;
+
+const repoIdBytes = repoIdDigits / 2;
+const positionBytes = 12;
+const timeBytes = 8;
+/** The row's letter and the repository's id. */
+const repoPrefixBytes = 1 + repoIdBytes;
+
+/** A place within the log that is finer than an entry. */
+export interface Position {
+  readonly index: bigint;
+  readonly ordinal: number;
+}
+
+export const totalsKey = Buffer.from(rows.totals);
+
+export function repoKey(name: string): Buffer {
+  return Buffer.from(rows.repo + name);
+}
+
+/** The keys of repositories whose names begin with `prefix`, from behind `after` on. */
+export function repoRange(prefix: string, after: string): { readonly start: Buffer; readonly end: Buffer } {
+  const { start, end } = prefixRange(repoKey(prefix));
+  if (after === '') return { start, end };
+  // The shortest key above that of `after` is the same with a zero byte.
+  const resume = Buffer.concat([repoKey(after), Buffer.alloc(1)]);
+  return { start: resume.compare(start) > 0 ? resume : start, end };
+}
+
+/** What all refs of a repository begin with. */
+export function refPrefix(repoId: string): Buffer {
+  return repoPrefix(rows.ref, repoId);
+}
+
+/** A ref's key from `refPrefix` and its name. */
+export function refKey(prefix: Buffer, name: string): Buffer {
+  const key = Buffer.allocUnsafe(prefix.length + Buffer.byteLength(name));
+  prefix.copy(key);
+  key.write(name, prefix.length);
+  return key;
+}
+
+export function refNameOfKey(key: Buffer): string {
+  return key.toString('utf8', repoPrefixBytes);
+}
+
+export function packPrefix(repoId: string): Buffer {
+  return repoPrefix(rows.pack, repoId);
+}
+
+export function packKey(repoId: string, position: Buffer): Buffer {
+  return Buffer.concat([packPrefix(repoId), position]);
+}
+
+export function packNamePrefix(repoId: string): Buffer {
+  return repoPrefix(rows.packName, repoId);
+}
+
+export function packNameKey(repoId: string, name: string): Buffer {
+  return Buffer.concat([packNamePrefix(repoId), Buffer.from(name)]);
+}
+
+export function changePrefix(repoId: string): Buffer {
+  return repoPrefix(rows.change, repoId);
+}
+
+export function changeKey(repoId: string, position: Buffer): Buffer {
+  return Buffer.concat([changePrefix(repoId), position]);
+}
+
+/** The position at the end of a change's or a pack's key. */
+export function positionOfKey(key: Buffer): Position {
+  return decodePosition(key.subarray(repoPrefixBytes));
+}
+
+export function pushAnswerPrefix(repoId: string): Buffer {
+  return repoPrefix(rows.pushAnswer, repoId);
+}
+
+export function pushAnswerKey(repoId: string, pushId: Buffer): Buffer {
+  return Buffer.concat([pushAnswerPrefix(repoId), pushId]);
+}
+
+/** The push id at the end of an answer's key. */
+export function pushIdOfAnswerKey(key: Buffer): Buffer {
+  return key.subarray(repoPrefixBytes);
+}
+
+export function pushExpiryKey(atMs: bigint, repoId: string, pushId: Buffer): Buffer {
+  return Buffer.concat([pushExpiryPrefix(atMs), Buffer.from(repoId, 'hex'), pushId]);
+}
+
+/** The expiries of answers that were given before a moment. */
+export function pushExpiryRange(beforeMs: bigint): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: pushExpiryPrefix(0n), end: pushExpiryPrefix(beforeMs) };
+}
+
+/** The key of the answer that an expiry is about. */
+export function answerKeyOfExpiry(key: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(rows.pushAnswer), key.subarray(1 + timeBytes)]);
+}
+
+export function encodePosition({ index, ordinal }: Position): Buffer {
+  const bytes = Buffer.allocUnsafe(positionBytes);
+  bytes.writeBigUInt64BE(index);
+  bytes.writeUInt32BE(ordinal, 8);
+  return bytes;
+}
+
+function decodePosition(bytes: Buffer): Position {
+  assert(bytes.length === positionBytes, `a position of ${bytes.length} bytes`);
+  return { index: bytes.readBigUInt64BE(0), ordinal: bytes.readUInt32BE(8) };
+}
+
+function pushExpiryPrefix(atMs: bigint): Buffer {
+  const bytes = Buffer.alloc(1 + timeBytes);
+  bytes.write(rows.pushExpiry);
+  bytes.writeBigUInt64BE(atMs, 1);
+  return bytes;
+}
+
+function repoPrefix(row: string, repoId: string): Buffer {
+  const bytes = Buffer.alloc(repoPrefixBytes);
+  bytes.write(row);
+  const written = bytes.write(repoId, 1, 'hex');
+  assert(written === repoIdBytes, `repository id "${repoId}" is not ${repoIdDigits} hex digits`);
+  return bytes;
+}

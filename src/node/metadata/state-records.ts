@@ -1,0 +1,127 @@
+import { asStratumError, StratumError } from '../../base/errors.ts';
+import { PackRef, type Ref, Repo, RepoLogEntry, UpdateRefsResponse } from '../../rpc/gen/stratum/v1/metadata.ts';
+
+/**
+ * The records of a partition's state. Each begins with a version byte; what follows is the
+ * protocol's own encoding, but for the many and small ones: a ref is the bytes of its object id,
+ * then those of its peeled id if it has one.
+ */
+const recordVersion = 1;
+
+/** A repository as it is stored. */
+export interface StoredRepo {
+  readonly repo: Repo;
+  /** What its refs take in an answer, in bytes; bounded so that GetRefs always fits into one message. */
+  readonly refBytes: number;
+}
+
+/** The answer to a push as it is stored. */
+export interface StoredAnswer {
+  readonly atMs: bigint;
+  /** SHA-256 of what was asked, so that a push id is not answered for another push. */
+  readonly digest: Buffer;
+  /** Only the refs that were not updated; the others follow from the repeated request. */
+  readonly response: UpdateRefsResponse;
+}
+
+const digestBytes = 32;
+
+export function encodeRepo({ repo, refBytes }: StoredRepo): Buffer {
+  return record(bigEndian(BigInt(refBytes)), Repo.encode(repo).finish());
+}
+
+export function decodeRepo(bytes: Buffer): StoredRepo {
+  return decode('a repository', bytes, (content) => ({
+    refBytes: Number(content.readBigUInt64BE(0)),
+    repo: Repo.decode(content.subarray(8)),
+  }));
+}
+
+export function encodeRef({ objectId, peeledId }: Pick<Ref, 'objectId' | 'peeledId'>): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + (objectId.length + peeledId.length) / 2);
+  bytes.writeUInt8(recordVersion);
+  bytes.write(objectId, 1, 'hex');
+  bytes.write(peeledId, 1 + objectId.length / 2, 'hex');
+  return bytes;
+}
+
+export function decodeRef(name: string, bytes: Buffer): Ref {
+  // 20, 40, 32 or 64 bytes: one or two SHA-1 ids, one or two SHA-256 ids. Written out for speed: there are many.
+  const idBytes = bytes.length === 21 || bytes.length === 41 ? 20 : 32;
+  if (bytes[0] !== recordVersion || bytes.length === 1 || (bytes.length - 1) % idBytes !== 0)
+    throw corrupt('a ref', bytes);
+  return { name, objectId: bytes.toString('hex', 1, 1 + idBytes), peeledId: bytes.toString('hex', 1 + idBytes) };
+}
+
+export function encodePack(pack: PackRef): Buffer {
+  return record(PackRef.encode(pack).finish());
+}
+
+export function decodePack(bytes: Buffer): PackRef {
+  return decode('a pack', bytes, (content) => PackRef.decode(content));
+}
+
+export function encodeChange(entry: RepoLogEntry): Buffer {
+  return record(RepoLogEntry.encode(entry).finish());
+}
+
+export function decodeChange(bytes: Buffer): RepoLogEntry {
+  return decode('a change', bytes, (content) => RepoLogEntry.decode(content));
+}
+
+export function encodeAnswer({ atMs, digest, response }: StoredAnswer): Buffer {
+  return record(bigEndian(atMs), digest, UpdateRefsResponse.encode(response).finish());
+}
+
+export function decodeAnswer(bytes: Buffer): StoredAnswer {
+  return decode('an answer', bytes, (content) => ({
+    atMs: content.readBigUInt64BE(0),
+    digest: content.subarray(8, 8 + digestBytes),
+    response: UpdateRefsResponse.decode(content.subarray(8 + digestBytes)),
+  }));
+}
+
+/** A number on its own. */
+export function encodeNumber(value: bigint): Buffer {
+  return record(bigEndian(value));
+}
+
+export function decodeNumber(bytes: Buffer): bigint {
+  return decode('a number', bytes, (content) => content.readBigUInt64BE(0));
+}
+
+/** Bytes that are written as they are: positions, and records whose key says all. */
+export function encodeBytes(bytes: Buffer): Buffer {
+  return record(bytes);
+}
+
+export function decodeBytes(bytes: Buffer): Buffer {
+  return decode('a record', bytes, (content) => content);
+}
+
+function record(...parts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat([Buffer.of(recordVersion), ...parts]);
+}
+
+function bigEndian(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(value);
+  return bytes;
+}
+
+function decode<T>(what: string, bytes: Buffer, read: (content: Buffer) => T): T {
+  if (bytes[0] !== recordVersion) throw corrupt(what, bytes);
+  try {
+    return read(bytes.subarray(1));
+  } catch (error) {
+    throw corrupt(what, bytes, error);
+  }
+}
+
+function corrupt(what: string, bytes: Buffer, cause?: unknown): StratumError {
+  const why = cause === undefined ? `version ${bytes[0]}, ${bytes.length} bytes` : asStratumError(cause).message;
+  return new StratumError('DATA_CORRUPT', `the metadata store holds ${what} that cannot be read: ${why}`, undefined, {
+    hint: 'stop this node and restore its data folder from a copy',
+    cause,
+  });
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { encodePageToken } from '../../../../../src/client/metadata-page-token.ts';
+import { command, id, sampleMetadata, zero } from '../sample-metadata.ts';
+
+describe('GetRepoLog', () => {
+  it('tells who changed what when, newest first', async () => {
+    const { calls, newRepo, clock } = await sampleMetadata();
+    const { id: repoId } = await newRepo();
+    const push = { repo: 'team/app', repoId, actor: 'ada', pushId: Buffer.alloc(16, 1) };
+    const createdAtMs = BigInt(clock.nowMs());
+    await calls.updateRefs({ ...push, commands: [command('refs/heads/a', '', 'a'), command('refs/heads/b', '', 'b')] });
+    clock.advance(5_000);
+    await calls.updateRefs({ ...push, pushId: Buffer.alloc(16, 2), commands: [command('refs/heads/a', 'a', '')] });
+    const { entries, nextPageToken } = await calls.getRepoLog({ repo: 'team/app' });
+    const common = { epoch: 1n, actor: 'ada' };
+    expect(entries).toEqual([
+      {
+        ...common,
+        index: 3n,
+        atMs: createdAtMs + 5_000n,
+        ref: 'refs/heads/a',
+        oldId: id('a'),
+        newId: zero,
+        pushId: Buffer.alloc(16, 2),
+      },
+      {
+        ...common,
+        index: 2n,
+        atMs: createdAtMs,
+        ref: 'refs/heads/b',
+        oldId: zero,
+        newId: id('b'),
+        pushId: Buffer.alloc(16, 1),
+      },
+      {
+        ...common,
+        index: 2n,
+        atMs: createdAtMs,
+        ref: 'refs/heads/a',
+        oldId: zero,
+        newId: id('a'),
+        pushId: Buffer.alloc(16, 1),
+      },
+    ]);
+    expect(nextPageToken).toBe('');
+  });
+
+  it('goes on from a page to the next, also within one push', async () => {
+    const { calls, newRepo } = await sampleMetadata();
+    const { id: repoId } = await newRepo();
+    const commands = Array.from({ length: 10 }, (_, at) => command(`refs/heads/b${at}`, '', 'a'));
+    await calls.updateRefs({ repo: 'team/app', repoId, commands });
+    const seen: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await calls.getRepoLog({ repo: 'team/app', pageSize: 3, pageToken });
+      seen.push(...page.entries.map(({ ref }) => ref));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(seen).toEqual(commands.map(({ name }) => name).toReversed());
+  });
+
+  it('leaves out what changed nothing', async () => {
+    const { calls, newRepo } = await sampleMetadata();
+    const { id: repoId } = await newRepo();
+    await calls.updateRefs({ repo: 'team/app', repoId, commands: [command('refs/heads/a', 'wrong', 'a')] });
+    expect((await calls.getRepoLog({ repo: 'team/app' })).entries).toEqual([]);
+  });
+
+  it.each([
+    ['a missing repository', { repo: 'team/none' }, 'REPO_NOT_FOUND'],
+    ['a token of another listing', { pageToken: encodePageToken('team/app') }, 'INVALID_ARGUMENT'],
+    ['a page that is too large', { pageSize: 100_000 }, 'INVALID_ARGUMENT'],
+  ])('refuses %s', async (_, request, code) => {
+    const { calls, newRepo } = await sampleMetadata();
+    await newRepo();
+    await expect(calls.getRepoLog({ repo: 'team/app', ...request })).rejects.toMatchObject({ code });
+  });
+});
