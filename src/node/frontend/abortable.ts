@@ -1,0 +1,16 @@
+/**
+ * Waits for shared work as long as the caller is interested. An abort rejects this caller alone;
+ * the work goes on for the others.
+ */
+export async function abortable<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return shared;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([shared, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

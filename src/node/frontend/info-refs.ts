@@ -1,0 +1,69 @@
+import { hasCode } from '../../base/errors.ts';
+import { advertiseV2 } from '../../git/protocol-v2.ts';
+import {
+  advertiseForCreation,
+  advertiseForReceivePack,
+  advertiseForUploadPack,
+  encodeServiceHeader,
+} from '../../git/ref-advertisement.ts';
+import type { GitService } from '../../git/repository-path.ts';
+import type { Exchange } from './exchange.ts';
+import type { RefReader, RepositoryRefs } from './ref-reader.ts';
+
+/** What the advertisement says and allows. */
+export interface InfoRefsOptions {
+  /** "stratum/<version>". */
+  readonly agent: string;
+  readonly createOnPush: boolean;
+}
+
+/** GET info/refs: the advertisement of a service, made from the metadata primary's refs without git. */
+export class InfoRefs {
+  readonly #options: InfoRefsOptions;
+  readonly #refs: RefReader;
+
+  constructor(options: InfoRefsOptions, modules: { readonly refs: RefReader }) {
+    this.#options = options;
+    this.#refs = modules.refs;
+  }
+
+  /** Serves one request; REPO_NOT_FOUND unless a push may create the repository. */
+  async serve(exchange: Exchange, repo: string, service: GitService): Promise<void> {
+    const { agent } = this.#options;
+    const refs = await this.#read(exchange, repo, service);
+    const contentType = `application/x-${service}-advertisement`;
+    if (service === 'git-upload-pack' && exchange.protocolVersion === 2 && refs !== undefined) {
+      await exchange.answer(contentType, [advertiseV2({ agent, objectFormat: refs.snapshot.objectFormat })]);
+      return;
+    }
+    // A push knows no version 2: its clients ask for it all the same and take version 0.
+    const options = { agent, version: exchange.protocolVersion === 1 ? 1 : 0 } as const;
+    await exchange.answer(contentType, withHeader(service, advertisement(refs, service, options)));
+  }
+
+  async #read(exchange: Exchange, repo: string, service: GitService): Promise<RepositoryRefs | undefined> {
+    try {
+      return await this.#refs.read(repo, exchange.signal);
+    } catch (error) {
+      const creates = service === 'git-receive-pack' && this.#options.createOnPush;
+      if (creates && hasCode(error, 'REPO_NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function advertisement(
+  refs: RepositoryRefs | undefined,
+  service: GitService,
+  options: { readonly agent: string; readonly version: 0 | 1 },
+): Iterable<Buffer> {
+  if (refs === undefined) return advertiseForCreation(options);
+  return service === 'git-upload-pack'
+    ? advertiseForUploadPack(refs.snapshot, options)
+    : advertiseForReceivePack(refs.snapshot, options);
+}
+
+function* withHeader(service: GitService, lines: Iterable<Buffer>): Generator<Buffer, void, undefined> {
+  yield encodeServiceHeader(service);
+  yield* lines;
+}

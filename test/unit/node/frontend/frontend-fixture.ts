@@ -1,0 +1,144 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../../../src/base/clock.ts';
+import type { LogFields, Logger } from '../../../../src/base/log.ts';
+import { systemRandom } from '../../../../src/base/random.ts';
+import { MiB } from '../../../../src/base/units.ts';
+import { Frontend, type FrontendOptions } from '../../../../src/node/frontend/frontend.ts';
+import { MemoryMetadata } from './memory-metadata.ts';
+import { MemoryObjects } from './memory-objects.ts';
+
+/** A running frontend over services in memory, and a folder for working copies. */
+export interface Fixture {
+  readonly frontend: Frontend;
+  readonly metadata: MemoryMetadata;
+  readonly objects: MemoryObjects;
+  readonly folder: string;
+  readonly log: RecordingLog;
+  /** The URL of a repository, "owner/name" unless given. */
+  url(repo?: string): string;
+  /** Stops this frontend and starts another over the same services; `fresh` gives it an empty cache folder. */
+  restart(options?: Partial<FrontendOptions> & { readonly fresh?: boolean }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** How git ended. */
+export interface GitResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Keeps log lines for a test to look at. */
+export class RecordingLog implements Logger {
+  readonly lines: { readonly level: string; readonly fields: LogFields; readonly message: string }[] = [];
+  debug = (fields: LogFields, message: string) => this.#add('debug', fields, message);
+  info = (fields: LogFields, message: string) => this.#add('info', fields, message);
+  warn = (fields: LogFields, message: string) => this.#add('warn', fields, message);
+  error = (fields: LogFields, message: string) => this.#add('error', fields, message);
+  child = () => this;
+  #add(level: string, fields: LogFields, message: string): void {
+    this.lines.push({ level, fields, message });
+  }
+}
+
+const environment = {
+  PATH: process.env.PATH,
+  HOME: '/nonexistent',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_TERMINAL_PROMPT: '0',
+  LC_ALL: 'C',
+  GIT_AUTHOR_NAME: 'A',
+  GIT_AUTHOR_EMAIL: 'a@example.org',
+  GIT_COMMITTER_NAME: 'A',
+  GIT_COMMITTER_EMAIL: 'a@example.org',
+};
+
+export async function startFixture(options: Partial<FrontendOptions> = {}): Promise<Fixture> {
+  const folder = mkdtempSync(join(tmpdir(), 'frontend-'));
+  const metadata = new MemoryMetadata();
+  const objects = new MemoryObjects();
+  const log = new RecordingLog();
+  let generation = 0;
+  const start = async (overrides: Partial<FrontendOptions>) => {
+    const defaults: FrontendOptions = {
+      host: '127.0.0.1',
+      port: 0,
+      cacheDir: join(folder, `cache-${generation}`),
+      version: 'test',
+      createOnPush: true,
+      receivePackBytesMax: 64 * MiB,
+      gitProcessesMax: 4,
+    };
+    const modules = { clock: systemClock, random: systemRandom, log, metadata, objects, ready: () => true };
+    const started = new Frontend({ ...defaults, ...overrides }, modules);
+    await started.start();
+    return started;
+  };
+  let frontend = await start(options);
+  return {
+    get frontend() {
+      return frontend;
+    },
+    metadata,
+    objects,
+    folder,
+    log,
+    url: (repo = 'owner/name') => `${frontend.url}/${repo}.git`,
+    async restart({ fresh = false, ...overrides } = {}) {
+      await frontend.stop();
+      if (fresh) generation += 1;
+      frontend = await start({ ...options, ...overrides });
+    },
+    async stop() {
+      await frontend.stop();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Runs the real git; failures are results, not exceptions. */
+export function git(cwd: string, args: readonly string[], env: Record<string, string> = {}): Promise<GitResult> {
+  return new Promise((resolve) => {
+    const settings = { cwd, env: { ...environment, ...env }, maxBuffer: 64 * MiB };
+    execFile('git', [...args], settings, (error, stdout, stderr) => {
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout: stdout.trim(), stderr });
+    });
+  });
+}
+
+/** Runs the real git, which must succeed, and returns its output. */
+export async function gitOk(cwd: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const result = await git(cwd, args, env);
+  if (result.exitCode !== 0) throw new Error(`git ${args.join(' ')} ended with ${result.exitCode}: ${result.stderr}`);
+  return result.stdout;
+}
+
+/** A working copy with some commits on main, and what `extra` arguments make `git init` do. */
+export async function makeWork(folder: string, commits = 3, init: readonly string[] = []): Promise<string> {
+  const work = mkdtempSync(join(folder, 'work-'));
+  await gitOk(work, ['init', '-q', '-b', 'main', ...init, '.']);
+  for (let at = 1; at <= commits; at += 1) await commit(work, `file-${at}.txt`, `content ${at}\n`);
+  return work;
+}
+
+/** Writes a file and commits it; returns the commit's id. */
+export async function commit(work: string, file: string, content: string | Buffer): Promise<string> {
+  writeFileSync(join(work, file), content);
+  await gitOk(work, ['add', '-A']);
+  await gitOk(work, ['commit', '-q', '-m', `add ${file}`]);
+  return gitOk(work, ['rev-parse', 'HEAD']);
+}
+
+/** A pack with the given objects (by revision), as `git push` would send it. */
+export function makePack(work: string, revisions: readonly string[], args: readonly string[] = ['--revs']): Buffer {
+  return execFileSync('git', ['pack-objects', '--stdout', '-q', ...args], {
+    cwd: work,
+    env: environment,
+    input: revisions.map((revision) => `${revision}\n`).join(''),
+    maxBuffer: 64 * MiB,
+  });
+}
