@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Finished, type RunOptions, run, succeed } from './process.ts';
@@ -87,9 +87,9 @@ export class LocalCluster {
 
   /** Kills every node and the supervisor at once, as a power cut would. */
   async killEverything(): Promise<void> {
-    const status = await this.attempt(['cluster', 'status', '-o', 'json']);
-    const { items, supervisorPid } = JSON.parse(status.stdout) as { items: ClusterProcess[]; supervisorPid: number };
-    const pids = [supervisorPid, ...items.filter(({ state }) => state === 'running').map(({ pid }) => pid)];
+    const nodes = (await this.processes()).filter(({ state }) => state === 'running').map(({ pid }) => pid);
+    const supervisor = JSON.parse(await readFile(join(this.dataDir, 'supervisor.json'), 'utf8')) as { pid: number };
+    const pids = [supervisor.pid, ...nodes];
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     await gone(pids);
   }

@@ -1,0 +1,43 @@
+import { createInterface } from 'node:readline';
+import { StratumError } from '../base/errors.ts';
+import type { CommandIo } from './io.ts';
+
+/** How a change is confirmed. */
+export interface ConfirmOptions {
+  /** --yes was given. */
+  readonly yes: boolean;
+}
+
+/**
+ * Asks before a change, on stderr. CONFIRMATION_REQUIRED when the answer is no, and without a
+ * terminal to ask on.
+ */
+export async function confirm(question: string, options: ConfirmOptions, io: CommandIo): Promise<void> {
+  if (options.yes) return;
+  if (!io.stdinIsTerminal || !io.stderrIsTerminal) {
+    throw new StratumError('CONFIRMATION_REQUIRED', `not confirmed: ${question}`, undefined, {
+      hint: 'there is no terminal to ask on; --yes confirms',
+    });
+  }
+  const answer = await ask(`${question} [y/N] `, io);
+  if (/^y(es)?$/i.test(answer.trim())) return;
+  throw new StratumError('CONFIRMATION_REQUIRED', 'nothing was changed', undefined, { hint: 'answer y, or use --yes' });
+}
+
+function ask(prompt: string, io: CommandIo): Promise<string> {
+  const lines = createInterface({ input: io.stdin, output: io.stderr });
+  return new Promise<string>((resolve, reject) => {
+    const stop = () => {
+      lines.close();
+      reject(io.interrupted.reason);
+    };
+    io.interrupted.addEventListener('abort', stop, { once: true });
+    // The end of the input is an answer as well: no.
+    lines.once('close', () => resolve(''));
+    lines.question(prompt, (answer) => {
+      io.interrupted.removeEventListener('abort', stop);
+      resolve(answer);
+      lines.close();
+    });
+  });
+}

@@ -1,0 +1,133 @@
+import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { StratumError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { CoordinatorClient } from '../client/coordinator-client.ts';
+import type { MetadataApi } from '../client/metadata-api.ts';
+import { MetadataClient } from '../client/metadata-client.ts';
+import { TopologyView } from '../client/topology-view.ts';
+import type { WatchEvent } from '../client/watch-event.ts';
+import type { ConsensusStatus } from '../consensus/consensus.ts';
+import { GrpcNode } from '../replication/grpc-node.ts';
+import type { NodeReader } from '../replication/node-io.ts';
+import type { ObjectApi } from '../replication/object-api.ts';
+import { QuorumObjects } from '../replication/quorum-objects.ts';
+import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
+import { ChannelPool } from '../rpc/channel-pool.ts';
+import { decodeReportedState } from '../rpc/topology-codec.ts';
+import type { ClusterConnection, ConnectOptions, LeaderReport, NodeHeartbeat, TopologySnapshot } from './connection.ts';
+import { silentLog } from './silent-log.ts';
+
+/** A cluster behind gRPC. Clients are made when they are first asked for. */
+export class GrpcConnection implements ClusterConnection {
+  readonly coordinators: readonly string[];
+  readonly #options: ConnectOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #channels = new ChannelPool();
+  readonly #coordinator: CoordinatorClient;
+  #view: TopologyView | undefined;
+
+  constructor(options: ConnectOptions, modules: { readonly clock: Clock; readonly random: Random }) {
+    this.coordinators = options.coordinators;
+    this.#options = options;
+    this.#clock = modules.clock;
+    this.#random = modules.random;
+    this.#coordinator = new CoordinatorClient(
+      { endpoints: options.coordinators, timeoutMs: options.timeoutMs, attemptTimeoutMs: options.timeoutMs },
+      { channels: this.#channels, clock: modules.clock, random: modules.random },
+    );
+  }
+
+  async snapshot(): Promise<TopologySnapshot> {
+    const [{ topology }, { nodeId }] = await Promise.all([
+      this.#coordinator.getTopology({}, this.#call),
+      this.#coordinator.getLeader(this.#call),
+    ]);
+    if (topology === undefined) {
+      const details = { what: 'topology' };
+      throw new StratumError('NOT_READY', 'the cluster has no topology yet: no node has registered', details);
+    }
+    return { topology, source: { node: nodeId, version: topology.version, term: topology.term } };
+  }
+
+  async leader(): Promise<LeaderReport> {
+    const { leaderId, leaderAddress, term, nodeId, version } = await this.#coordinator.getLeader(this.#call);
+    return {
+      leaderId: leaderId === '' ? undefined : leaderId,
+      leaderAddress: leaderAddress === '' ? undefined : leaderAddress,
+      term,
+      source: { node: nodeId, version, term },
+    };
+  }
+
+  async consensusStatus(): Promise<ConsensusStatus> {
+    const status = await this.#coordinator.getConsensusStatus(this.#call);
+    return { ...status, driver: status.driver === 'etcd' ? 'etcd' : 'embedded' };
+  }
+
+  async heartbeats(): Promise<readonly NodeHeartbeat[]> {
+    const records = await this.#coordinator.listHeartbeats(this.#call);
+    return records.map(({ stats, ...record }) => ({
+      nodeId: record.nodeId,
+      ageMs: Number(record.ageMs),
+      suspectTimeoutMs: Number(record.suspectTimeoutMs),
+      downTimeoutMs: Number(record.downTimeoutMs),
+      flapCount: record.flapCount,
+      reportedState: decodeReportedState(record.reportedState),
+      storedBytes: Number(stats?.storedBytes ?? 0n),
+      blobCount: Number(stats?.blobCount ?? 0n),
+      repoCount: Number(stats?.repoCount ?? 0n),
+      gitRequests: Number(stats?.gitRequests ?? 0n),
+      residentBytes: Number(stats?.residentBytes ?? 0n),
+    }));
+  }
+
+  watch(sinceVersion: bigint, signal: AbortSignal): AsyncIterable<WatchEvent> {
+    return this.#coordinator.watchTopology(sinceVersion, signal);
+  }
+
+  async metadata(): Promise<MetadataApi> {
+    const { timeoutMs } = this.#options;
+    const topology = await this.#topology();
+    return new MetadataClient(
+      { readTimeoutMs: timeoutMs, writeTimeoutMs: timeoutMs },
+      { clock: this.#clock, random: this.#random, channels: this.#channels, topology },
+    );
+  }
+
+  async objects(): Promise<ObjectApi> {
+    const topology = await this.#topology();
+    const nodes = new TopologyNodeDirectory({ topology, pool: this.#channels, clock: this.#clock });
+    return new QuorumObjects({}, { clock: this.#clock, topology, nodes });
+  }
+
+  async reader(nodeId: string, endpoint: string): Promise<NodeReader> {
+    return new GrpcNode({ nodeId, endpoint }, { pool: this.#channels, clock: this.#clock });
+  }
+
+  async close(): Promise<void> {
+    await this.#view?.stop();
+    this.#channels.close();
+  }
+
+  /** A view that has a topology. What routes by it follows changes, and so outlives a failover. */
+  async #topology(): Promise<TopologyView> {
+    if (this.#view === undefined) {
+      this.#view = new TopologyView(
+        {},
+        { feed: this.#coordinator, clock: this.#clock, random: this.#random, log: silentLog },
+      );
+      await this.#view.start();
+    }
+    const view = this.#view;
+    const { timeoutMs, signal, coordinators } = this.#options;
+    const what = `the topology from ${coordinators.join(', ')}`;
+    await withDeadline(this.#clock, what, timeoutMs, (either) => view.waitFor(() => true, either), signal);
+    return view;
+  }
+
+  get #call() {
+    return { timeoutMs: this.#options.timeoutMs, signal: this.#options.signal };
+  }
+}

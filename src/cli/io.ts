@@ -1,0 +1,59 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What a command sees of the world around the process; tests give it their own. */
+export interface CommandIo {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdinIsTerminal: boolean;
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
+  /** Aborts at the first SIGINT or SIGTERM, for commands that do not handle signals themselves. */
+  readonly interrupted: AbortSignal;
+  /** Takes signals over from the program, for a command that ends in an order of its own; the result gives them back. */
+  readonly handleSignals: (listener: (signal: EndingSignal) => void) => () => void;
+}
+
+/** The signals that end a process and that it can answer to. */
+export type EndingSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+const endingSignals: readonly EndingSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** The io of this process. */
+export function processIo(interrupted: AbortSignal): CommandIo {
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    stdinIsTerminal: process.stdin.isTTY === true,
+    stdoutIsTerminal: process.stdout.isTTY === true,
+    stderrIsTerminal: process.stderr.isTTY === true,
+    interrupted,
+    handleSignals: (listener) => {
+      const handler = (signal: NodeJS.Signals) => listener(signal as EndingSignal);
+      for (const signal of endingSignals) process.on(signal, handler);
+      return () => {
+        for (const signal of endingSignals) process.off(signal, handler);
+      };
+    },
+  };
+}
+
+/** Whether to use colour on a stream: NO_COLOR forbids, FORCE_COLOR demands, else a terminal decides. */
+export function usesColour(env: CommandIo['env'], isTerminal: boolean): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false;
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '') return env.FORCE_COLOR !== '0';
+  return isTerminal && env.TERM !== 'dumb';
+}
+
+/** Writes and resolves when the stream has taken it, so that a slow reader is waited for. */
+export function write(stream: Writable, content: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(content, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

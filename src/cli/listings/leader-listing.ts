@@ -1,0 +1,100 @@
+import { StratumError } from '../../base/errors.ts';
+import type { ConsensusStatus } from '../../consensus/consensus.ts';
+import type { Partition, Topology } from '../../topology/topology.ts';
+import type { LeaderReport, TopologySnapshot } from '../connection.ts';
+import type { Listing, Source } from '../output/envelope.ts';
+
+/** Whose leader is meant. */
+export type LeaderScope =
+  | { readonly kind: 'coordinator' }
+  | { readonly kind: 'consensus' }
+  | { readonly kind: 'partition'; readonly partition: number };
+
+/** A leader in JSON. */
+export interface LeaderItem {
+  readonly scope: string;
+  readonly leaderId: string;
+  readonly address: string;
+  /** The term of a coordinator or of the consensus engine, the epoch of a partition. */
+  readonly term: bigint;
+  readonly detail: string;
+}
+
+/** Reads "coordinator", "consensus" or "partition:N"; INVALID_ARGUMENT. */
+export function parseScope(text: string): LeaderScope {
+  if (text === 'coordinator' || text === 'consensus') return { kind: text };
+  const [, number] = /^partition:(\d{1,9})$/.exec(text) ?? [];
+  if (number !== undefined) return { kind: 'partition', partition: Number(number) };
+  const expected = 'coordinator, consensus or partition:N';
+  const details = { field: '--scope', reason: `"${text}" is no scope`, expected };
+  throw new StratumError('INVALID_ARGUMENT', `--scope: "${text}" is no scope`, details, {
+    hint: `expected ${expected}`,
+  });
+}
+
+/** The leader of the coordinators; NO_LEADER when there is none. */
+export function coordinatorLeader(report: LeaderReport): Listing<LeaderItem> {
+  const { leaderId, leaderAddress, term, source } = report;
+  if (leaderId === undefined) {
+    const details = { what: 'coordinator leader' };
+    throw new StratumError('NO_LEADER', `no coordinator leads: ${source.node} knows of none`, details);
+  }
+  return listing({ scope: 'coordinator', leaderId, address: leaderAddress ?? '', term, detail: '' }, source);
+}
+
+/** The leader of the consensus engine; NO_QUORUM or NO_LEADER when there is none. */
+export function consensusLeader(status: ConsensusStatus, source: Source): Listing<LeaderItem> {
+  const leader = status.members.find((member) => member.leader);
+  if (!status.hasQuorum || leader === undefined) {
+    const have = status.members.filter(({ reachable }) => reachable).length;
+    const details = { what: status.driver, have, need: Math.floor(status.members.length / 2) + 1 };
+    const code = status.hasQuorum ? 'NO_LEADER' : 'NO_QUORUM';
+    throw new StratumError(code, `the ${status.driver} consensus has no leader: ${have} members answer`, details);
+  }
+  const detail = `${status.driver}, applied ${status.appliedIndex} of ${status.committedIndex}`;
+  const { id, address } = leader;
+  return {
+    ...listing({ scope: 'consensus', leaderId: id, address, term: status.raftTerm, detail }, source),
+    unreachable: status.members
+      .filter(({ reachable }) => !reachable)
+      .map((member) => ({ node: member.id, reason: member.error })),
+    extra: { driver: status.driver, members: status.members },
+  };
+}
+
+/** The primary of a partition; NOT_FOUND for a number that there is not, NOT_READY before it is assigned. */
+export function partitionLeader({ topology, source }: TopologySnapshot, number: number): Listing<LeaderItem> {
+  const partition = findPartition(topology, number);
+  const { primaryId, epoch, inSync } = partition;
+  if (primaryId === '') {
+    throw new StratumError('NOT_READY', `partition ${number} has no primary yet`, { what: `partition ${number}` });
+  }
+  const address = topology.nodes.get(primaryId)?.address ?? '';
+  const detail = `in sync: ${inSync.join(', ')}`;
+  return listing({ scope: `partition:${number}`, leaderId: primaryId, address, term: epoch, detail }, source);
+}
+
+function findPartition(topology: Topology, number: number): Partition {
+  const partition = topology.partitions[number];
+  if (partition !== undefined) return partition;
+  const hint = topology.partitions.length === 0 ? 'none are assigned yet' : `0 to ${topology.partitions.length - 1}`;
+  const details = { kind: 'partition', id: String(number) };
+  throw new StratumError('NOT_FOUND', `there is no partition ${number}`, details, { hint });
+}
+
+function listing(item: LeaderItem, source: Source): Listing<LeaderItem> {
+  return {
+    kind: 'Leader',
+    source,
+    items: [item],
+    rows: [item],
+    columns: [
+      { header: 'scope', value: ({ scope }) => scope },
+      { header: 'leader', value: ({ leaderId }) => leaderId },
+      { header: 'address', value: ({ address }) => address },
+      { header: 'term', value: ({ term }) => term, right: true },
+      { header: 'detail', value: ({ detail }) => detail, wide: true },
+    ],
+    name: ({ leaderId }) => `node/${leaderId}`,
+  };
+}

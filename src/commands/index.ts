@@ -1,0 +1,64 @@
+import type { CommandTable } from '../cli/command-table.ts';
+import ClusterDown from './cluster/down.ts';
+import ClusterStatus from './cluster/status.ts';
+import ClusterUp from './cluster/up.ts';
+import Complete from './complete.ts';
+import CompletionBash from './completion/bash.ts';
+import CompletionFish from './completion/fish.ts';
+import CompletionZsh from './completion/zsh.ts';
+import ContextDelete from './context/delete.ts';
+import ContextList from './context/list.ts';
+import ContextSet from './context/set.ts';
+import ContextUse from './context/use.ts';
+import LeaderShow from './leader/show.ts';
+import NodeStart from './node/start.ts';
+import ObjectGet from './object/get.ts';
+import ObjectPut from './object/put.ts';
+import ObjectStat from './object/stat.ts';
+import RepoCreate from './repo/create.ts';
+import RepoList from './repo/list.ts';
+import RepoShow from './repo/show.ts';
+import RingLocate from './ring/locate.ts';
+import TopologyShow from './topology/show.ts';
+import TopologyWatch from './topology/watch.ts';
+import Version from './version.ts';
+
+/** Every command by id, and what each topic is about. Modules listed here load nothing heavy before they run. */
+export const commandTable: CommandTable = {
+  commands: {
+    'cluster:down': ClusterDown,
+    'cluster:status': ClusterStatus,
+    'cluster:up': ClusterUp,
+    'leader:show': LeaderShow,
+    'node:start': NodeStart,
+    'object:get': ObjectGet,
+    'object:put': ObjectPut,
+    'object:stat': ObjectStat,
+    'repo:create': RepoCreate,
+    'repo:list': RepoList,
+    'repo:show': RepoShow,
+    'ring:locate': RingLocate,
+    'topology:show': TopologyShow,
+    'topology:watch': TopologyWatch,
+    complete: Complete,
+    'completion:bash': CompletionBash,
+    'completion:fish': CompletionFish,
+    'completion:zsh': CompletionZsh,
+    'context:delete': ContextDelete,
+    'context:list': ContextList,
+    'context:set': ContextSet,
+    'context:use': ContextUse,
+    version: Version,
+  },
+  topics: {
+    cluster: 'A whole cluster on this machine',
+    completion: 'Completion scripts for shells',
+    context: 'Which cluster commands talk to',
+    leader: 'Who leads',
+    node: 'The processes of a cluster',
+    object: 'Blobs, by the SHA-256 of their content',
+    repo: 'Repositories',
+    ring: 'Where objects are placed',
+    topology: 'Nodes, ring and partitions',
+  },
+};

@@ -1,0 +1,91 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { parseDuration } from '../../cli/parse-duration.ts';
+import { parseSize } from '../../cli/parse-size.ts';
+import { stratumVersion } from '../../cli/version.ts';
+import type { Setting } from '../../node/settings.ts';
+
+const text = (description: string, helpValue: string) => Flags.string({ description, helpValue });
+const many = (description: string, helpValue: string) =>
+  Flags.string({ description, helpValue, multiple: true, multipleNonGreedy: true });
+const cluster = (description: string) => Flags.string({ description, helpValue: '<number>', helpGroup: 'NEW CLUSTER' });
+const duration = (description: string) => Flags.string({ description, helpValue: '<duration>', helpGroup: 'TIMING' });
+
+/** `stratum node start` */
+export default class NodeStart extends BaseCommand {
+  static override id = 'node:start';
+  static override summary = 'Run a node: one process with one role, several, or all';
+  static override description =
+    'Every flag can also be given as a STRATUM_* variable or in the YAML file of --config; a flag wins over a variable, a variable over the file. Runs until SIGTERM or SIGINT, then finishes requests in flight; a second signal ends it at once.';
+  static override examples = [
+    'stratum node start --role all --data-dir /var/lib/stratum',
+    'stratum node start --role object --data-dir /srv/stratum --coordinator 10.0.0.1:7480',
+    'stratum node start --config /etc/stratum/node.yaml',
+  ];
+  /** One flag for each row of src/node/settings.ts; a test compares them. Written out, because that table loads zod. */
+  static override flags = {
+    config: text('YAML file with settings.', '<file>'),
+    id: text('Unique name of the node (default: kept in the data folder, else host name and roles).', '<name>'),
+    role: many('What the process does: coordinator, object, metadata, frontend or all; may be repeated.', '<role>'),
+    'data-dir': text('Folder of everything that the node keeps.', '<folder>'),
+    listen: text('Address of the gRPC listener (default: 127.0.0.1:7480 for a coordinator).', '<host:port>'),
+    advertise: text('Address under which others reach the gRPC listener.', '<host:port>'),
+    'http-listen': text('Address of a frontend’s HTTP listener (default: 127.0.0.1:8480).', '<host:port>'),
+    coordinator: many('A coordinator; may be repeated (default: the process’s own).', '<host:port>'),
+    label: many('key=value; "zone" guides placement; may be repeated.', '<key=value>'),
+    weight: text('Share of the ring; 100 is an ordinary node.', '<number>'),
+    'insecure-listen': Flags.boolean({
+      description: 'Allow listeners beyond loopback, without authentication or TLS.',
+    }),
+    'log-level': Flags.string({
+      description: 'Least level that is logged.',
+      options: ['debug', 'info', 'warn', 'error'],
+    }),
+    'exit-with-parent': Flags.boolean({ description: 'End when standard input ends, for supervisors.' }),
+    'free-bytes-min': text('Refuse writes when less is free on the disk (default: 256MiB).', '<size>'),
+    'create-on-push': Flags.boolean({
+      description: 'Create repositories on first push (default: yes).',
+      allowNo: true,
+    }),
+    'receive-pack-bytes-max': text('Largest pack that a push may bring (default: 16GiB).', '<size>'),
+    'processes-max': text('git processes at once (default: 8).', '<number>'),
+    partitions: cluster('Metadata partitions (default: 64).'),
+    'replication-factor': cluster('On how many object nodes a blob is placed (default: 3).'),
+    'write-quorum': cluster('How many durable copies acknowledge a write (default: more than half).'),
+    'virtual-nodes': cluster('Positions on the ring of an ordinary node (default: 64).'),
+    'bootstrap-expect-object': cluster('Object nodes that form the first ring.'),
+    'bootstrap-expect-metadata': cluster('Metadata nodes that get the partitions.'),
+    'heartbeat-interval': duration('Between two heartbeats (default: 10s).'),
+    'suspect-timeout': duration('Without a heartbeat until SUSPECT (default: 30s).'),
+    'down-timeout': duration('Without a heartbeat until DOWN (default: 60s).'),
+    'detector-tick': duration('Between two looks of the failure detector (default: 1s).'),
+    'leader-grace': duration('After an election: no node is marked worse (default: 30s).'),
+    'joining-timeout': duration('From registration to first readiness (default: 5m).'),
+  };
+
+  override async run(): Promise<undefined> {
+    const { flags } = await this.parse(NodeStart);
+    const [{ loadNodeConfig }, { flagOf, settings }] = await Promise.all([
+      import('../../node/node-config.ts'),
+      import('../../node/settings.ts'),
+    ]);
+    const given: Readonly<Record<string, unknown>> = flags;
+    const values = settings.map((setting) => {
+      const flag = flagOf(setting.path);
+      return [setting.path, settingValue(setting, given[flag], `--${flag}`)] as const;
+    });
+    const config = loadNodeConfig({ file: flags.config, env: this.io.env, flags: Object.fromEntries(values) });
+    const { runNode } = await import('../../node/start.ts');
+    await runNode(config, stratumVersion);
+    return undefined;
+  }
+}
+
+/** The value of a flag as the configuration takes it: milliseconds, bytes, or what was typed. */
+function settingValue({ path, kind }: Setting, value: unknown, flag: string): unknown {
+  // Repeated pairs become the list of pairs that the configuration reads.
+  if (kind === 'map' && Array.isArray(value)) return value.join(',');
+  if (typeof value !== 'string') return value;
+  if (path.endsWith('Ms')) return parseDuration(value, flag);
+  return /Bytes(Min|Max)$/.test(path) ? parseSize(value, flag) : value;
+}

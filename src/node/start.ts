@@ -1,0 +1,267 @@
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { Lifecycle } from '../base/lifecycle.ts';
+import type { Logger } from '../base/log.ts';
+import { type Random, randomHex, systemRandom } from '../base/random.ts';
+import { CoordinatorClient } from '../client/coordinator-client.ts';
+import { MetadataClient } from '../client/metadata-client.ts';
+import { TopologyView } from '../client/topology-view.ts';
+import { EmbeddedConsensus } from '../consensus/embedded-consensus.ts';
+import { LmdbTopologyStore } from '../consensus/lmdb-topology-store.ts';
+import { QuorumObjects } from '../replication/quorum-objects.ts';
+import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
+import { ChannelPool } from '../rpc/channel-pool.ts';
+import { CoordinatorServiceService } from '../rpc/gen/stratum/v1/coordinator.ts';
+import { MetadataServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
+import { ObjectServiceService } from '../rpc/gen/stratum/v1/object.ts';
+import { GrpcServer } from '../rpc/grpc-server.ts';
+import { DataFolder } from '../store/data-folder.ts';
+import { createLog } from '../telemetry/log.ts';
+import { createTopology } from '../topology/create-topology.ts';
+import type { NodeRegistration, Topology } from '../topology/topology.ts';
+import { CoordinatorNode } from './coordinator/coordinator.ts';
+import { Frontend } from './frontend/frontend.ts';
+import { keptNodeId } from './kept-node-id.ts';
+import { Membership } from './membership.ts';
+import { MetadataNode } from './metadata/metadata-node.ts';
+import { defaultNodeId, type NodeConfig, splitAddress } from './node-config.ts';
+import { nodeStats, type StatsSources } from './node-stats.ts';
+import { ObjectNode } from './object/object-node.ts';
+import { shutdownSignal } from './shutdown-signal.ts';
+
+/** What a process is made from. */
+export interface NodeModules {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+/** A configuration that names its node. */
+type NamedConfig = NodeConfig & { readonly nodeId: string };
+
+/** Hex digits of a cluster's id are twice this. */
+const clusterIdBytes = 16;
+
+/** A process that serves. */
+export interface RunningNode {
+  /** Rejects when the cluster refuses the process for good; otherwise it never settles. */
+  readonly refused: Promise<never>;
+}
+
+/** Runs a process until a signal, or until the cluster refuses it; rejects when it cannot start or stop. */
+export async function runNode(config: NodeConfig, version: string): Promise<void> {
+  const nodeId = config.nodeId ?? (await keptNodeId(config.dataDir)) ?? defaultNodeId(config.roles);
+  const log = createLog({ level: config.logLevel, fields: { node: nodeId }, pretty: process.stderr.isTTY === true });
+  const ending = shutdownSignal({ withParent: config.exitWithParent }, { log });
+  const lifecycle = new Lifecycle(systemClock);
+  const { promise: asked, resolve: stopNow } = Promise.withResolvers<void>();
+  ending.addEventListener('abort', () => stopNow(), { once: true });
+  if (ending.aborted) return;
+  const modules = { clock: systemClock, random: systemRandom, log, version };
+  const starting = startNode({ ...config, nodeId }, lifecycle, modules);
+  try {
+    const running = await Promise.race([starting, asked]);
+    if (running !== undefined) await Promise.race([running.refused, asked]);
+  } finally {
+    starting.catch(() => undefined); // A start that a signal interrupted fails; the signal is the reason that counts.
+    await lifecycle.stop();
+  }
+  log.info({}, 'stopped');
+}
+
+/** Builds a process from its configuration and starts its parts in the given lifecycle. */
+export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modules: NodeModules): Promise<RunningNode> {
+  const { clock, random, log } = modules;
+  const { roles } = config;
+  const folder = await openFolder(config, lifecycle, modules);
+  const channels = new ChannelPool();
+  await lifecycle.start({ name: 'channels', stop: async () => channels.close() });
+  const listener = new GrpcServer(splitAddress(config.listen));
+  const address = () => config.advertise ?? listener.address;
+  const client = lazily(() => {
+    const endpoints = config.coordinators.length > 0 ? config.coordinators : [address()];
+    return new CoordinatorClient({ endpoints }, { channels, clock, random });
+  });
+  const view = new TopologyView(
+    { cacheFile: join(folder.path, 'topology.cache') },
+    { feed: { watchTopology: (since, signal) => client().watchTopology(since, signal) }, clock, random, log },
+  );
+  const parts: NodeParts = { ...modules, folder, channels, listener, view, client };
+
+  const object = roles.includes('object') ? await startObject(config, lifecycle, parts) : undefined;
+  const metadata = roles.includes('metadata') ? await startMetadata(config, lifecycle, parts) : undefined;
+  const coordinator = roles.includes('coordinator') ? buildCoordinator(config, address, parts) : undefined;
+  if (coordinator !== undefined) listener.add(CoordinatorServiceService, coordinator.service);
+  await lifecycle.start(listener);
+  if (coordinator !== undefined) await lifecycle.start(coordinator);
+  await lifecycle.start(view);
+  const frontend = roles.includes('frontend')
+    ? await startFrontend(config, lifecycle, { ...parts, object, metadata })
+    : undefined;
+
+  const registration: NodeRegistration = {
+    id: config.nodeId,
+    generationId: await folder.nextGeneration(),
+    roles,
+    address: address(),
+    httpUrl: frontend?.url ?? '',
+    labels: config.labels,
+    weight: config.weight,
+    diskId: folder.diskId,
+    softwareVersion: modules.version,
+    capacityBytes: BigInt((await object?.stats())?.capacityBytes ?? 0),
+  };
+  const { refused } = await joinCluster(registration, lifecycle, { ...parts, object, metadata, frontend });
+  listener.setServing(true);
+  if (config.insecureListen) log.warn({ listen: config.listen }, 'listening without authentication or TLS');
+  const { address: grpc, httpUrl } = registration;
+  log.info({ roles, address: grpc, httpUrl, version: modules.version }, 'started');
+  return { refused };
+}
+
+/** What the roles of a process share. */
+interface NodeParts extends NodeModules {
+  readonly folder: DataFolder;
+  readonly channels: ChannelPool;
+  readonly listener: GrpcServer;
+  readonly view: TopologyView;
+  /** Made at its first use: the address of a process's own coordinator is known only once it listens. */
+  readonly client: () => CoordinatorClient;
+}
+
+interface RoleParts extends NodeParts {
+  readonly object: ObjectNode | undefined;
+  readonly metadata: MetadataNode | undefined;
+}
+
+async function openFolder(
+  config: NamedConfig,
+  lifecycle: Lifecycle,
+  { clock, random }: NodeModules,
+): Promise<DataFolder> {
+  const folder = await DataFolder.open({ path: config.dataDir, nodeId: config.nodeId }, { clock, random });
+  await lifecycle.start({ name: 'data folder', stop: async () => folder.close() });
+  return folder;
+}
+
+async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<ObjectNode> {
+  const { clock, random, log, folder, listener, view } = parts;
+  const object = new ObjectNode(
+    { nodeId: config.nodeId, path: join(folder.path, 'object'), freeBytesMin: config.object.freeBytesMin },
+    { clock, random, log, topology: view },
+  );
+  await lifecycle.start(object);
+  listener.add(ObjectServiceService, object.service);
+  return object;
+}
+
+async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<MetadataNode> {
+  const { clock, random, log, folder, listener, view } = parts;
+  const metadata = new MetadataNode(
+    { nodeId: config.nodeId, path: join(folder.path, 'metadata') },
+    { clock, random, log, topology: view },
+  );
+  await lifecycle.start(metadata);
+  listener.add(MetadataServiceService, metadata.service);
+  return metadata;
+}
+
+function buildCoordinator(config: NamedConfig, address: () => string, parts: NodeParts): CoordinatorNode {
+  const { clock, random, log, folder } = parts;
+  const { nodeId } = config;
+  const { heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs } = config.timings;
+  const settings = { ...config.cluster, heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs };
+  const consensus = new EmbeddedConsensus(
+    { nodeId, address, initialTopology: () => createTopology(randomHex(random, clusterIdBytes), settings) },
+    { store: new LmdbTopologyStore({ path: join(folder.path, 'coordinator') }), log },
+  );
+  return new CoordinatorNode({ nodeId, ...config.timings }, { consensus, clock, log });
+}
+
+async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: RoleParts): Promise<Frontend> {
+  const { clock, random, log, version, folder, view, channels, object, metadata } = parts;
+  const { nodeId } = config;
+  const nodes = new TopologyNodeDirectory({ topology: view, pool: channels, clock, local: object?.inProcess });
+  const localMetadata = (id: string) => (id === nodeId ? metadata?.handlers : undefined);
+  const frontend = new Frontend(
+    {
+      ...splitAddress(config.httpListen),
+      cacheDir: join(folder.path, 'cache'),
+      version,
+      createOnPush: config.git.createOnPush,
+      receivePackBytesMax: config.git.receivePackBytesMax,
+      gitProcessesMax: config.git.processesMax,
+    },
+    {
+      clock,
+      random,
+      log,
+      objects: new QuorumObjects({}, { clock, topology: view, nodes }),
+      metadata: new MetadataClient({}, { clock, random, topology: view, channels, local: localMetadata }),
+      ready: () => isServing(view.current()),
+    },
+  );
+  await lifecycle.start(frontend);
+  return frontend;
+}
+
+/** A frontend can serve once blobs and repositories have a place. */
+function isServing(topology: Topology | undefined): boolean {
+  return topology !== undefined && topology.ring.epoch > 0n && topology.partitions.every(({ epoch }) => epoch > 0n);
+}
+
+/** Tells the cluster of this process from now on; what comes back tells whether it was refused for good. */
+async function joinCluster(
+  registration: NodeRegistration,
+  lifecycle: Lifecycle,
+  parts: RoleParts & { readonly frontend: Frontend | undefined },
+): Promise<{ readonly refused: Promise<never> }> {
+  const { clock, random, log, folder, view, client } = parts;
+  const refused = Promise.withResolvers<never>();
+  refused.promise.catch(() => undefined); // Whoever runs the process decides what a refusal means.
+  const membership = new Membership(
+    { registration, clusterId: folder.clusterId },
+    {
+      client: client(),
+      view,
+      clock,
+      random,
+      log,
+      ready: () => view.current() !== undefined,
+      stats: nodeStats(statsSources(parts), { clock }),
+      onRegistered: ({ topology }) => {
+        if (topology === undefined) return;
+        folder.bindCluster(topology.clusterId).catch((error: unknown) => refused.reject(error));
+      },
+      onRefused: (error) => refused.reject(error),
+    },
+  );
+  // The first topology makes the process ready: the cluster is to hear of it at once.
+  const ended = view.subscribe(() => {
+    ended();
+    membership.announce();
+  });
+  await lifecycle.start(membership);
+  return { refused: refused.promise };
+}
+
+function statsSources({
+  object,
+  metadata,
+  frontend,
+}: RoleParts & { readonly frontend: Frontend | undefined }): StatsSources {
+  return {
+    ...(object === undefined ? {} : { object: () => object.stats() }),
+    ...(metadata === undefined ? {} : { metadata: async () => ({ repoCount: metadata.repoCount() }) }),
+    ...(frontend === undefined ? {} : { frontend: () => frontend.counters }),
+  };
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

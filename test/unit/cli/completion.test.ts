@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { complete } from '../../../src/cli/completion.ts';
+import { commandTable } from '../../../src/commands/index.ts';
+
+const names = { contexts: async () => ['ci', 'local'] };
+const valuesOf = async (...words: string[]) => {
+  const { candidates, paths } = await complete(commandTable, words, names);
+  return { values: candidates.map(({ value }) => value), paths };
+};
+
+describe('completion', () => {
+  it('offers topics and commands, without hidden ones', async () => {
+    const { values } = await valuesOf('');
+    expect(values).toEqual(expect.arrayContaining(['cluster', 'repo', 'version']));
+    expect(values).not.toContain('complete');
+    expect((await valuesOf('re')).values).toEqual(['repo']);
+  });
+
+  it('offers the commands of a topic with what they do', async () => {
+    const { candidates } = await complete(commandTable, ['repo', 'c'], names);
+    expect(candidates).toEqual([{ value: 'create', description: 'Create a repository' }]);
+  });
+
+  it('offers flags that are not given yet, and repeated ones again', async () => {
+    expect((await valuesOf('repo', 'list', '--p')).values).toEqual(['--prefix']);
+    expect((await valuesOf('repo', 'list', '--prefix', 'x', '--p')).values).toEqual([]);
+    expect((await valuesOf('repo', 'list', '--coordinator', 'x:1', '--coo')).values).toEqual(['--coordinator']);
+    expect((await valuesOf('cluster', 'up', '--report')).values).toEqual([]);
+  });
+
+  it('offers the values of a flag, in every spelling', async () => {
+    expect((await valuesOf('repo', 'list', '-o', 'js')).values).toEqual(['json', 'jsonl']);
+    expect((await valuesOf('repo', 'list', '--output', 'ya')).values).toEqual(['yaml']);
+    expect((await valuesOf('repo', 'list', '--format=ya')).values).toEqual(['--format=yaml']);
+    expect((await valuesOf('repo', 'create', 'a/b', '--object-format', '')).values).toEqual(['sha1', 'sha256']);
+    expect((await valuesOf('repo', 'list', '--prefix', '')).values).toEqual([]);
+  });
+
+  it('offers contexts where one is named', async () => {
+    expect((await valuesOf('context', 'use', 'l')).values).toEqual(['local']);
+    expect((await valuesOf('repo', 'list', '--context', '')).values).toEqual(['ci', 'local']);
+    expect((await valuesOf('context', 'use', 'local', '')).values).toEqual([]);
+  });
+
+  it('leaves paths to the shell', async () => {
+    expect(await valuesOf('object', 'put', '')).toEqual({ values: [], paths: 'files' });
+    expect(await valuesOf('object', 'put', '--level', 'all', 'x')).toEqual({ values: [], paths: 'files' });
+    expect(await valuesOf('cluster', 'up', '--data-dir', '')).toEqual({ values: [], paths: 'folders' });
+  });
+
+  it('offers nothing for a command that there is not', async () => {
+    expect(await valuesOf('frobnicate', '')).toEqual({ values: [], paths: 'none' });
+    expect(await valuesOf('repo', 'lst', '')).toEqual({ values: [], paths: 'none' });
+  });
+});

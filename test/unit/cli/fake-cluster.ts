@@ -1,0 +1,232 @@
+import { systemClock } from '../../../src/base/clock.ts';
+import { StratumError } from '../../../src/base/errors.ts';
+import { type Oid, oidOf } from '../../../src/base/oid.ts';
+import type { ClusterConnection, LeaderReport, NodeHeartbeat, TopologySnapshot } from '../../../src/cli/connection.ts';
+import type { CommandModules } from '../../../src/cli/modules.ts';
+import type { MetadataApi } from '../../../src/client/metadata-api.ts';
+import type { WatchEvent } from '../../../src/client/watch-event.ts';
+import type { ConsensusStatus } from '../../../src/consensus/consensus.ts';
+import type { BlobSource } from '../../../src/replication/blob-source.ts';
+import type { NodeIo } from '../../../src/replication/node-directory.ts';
+import type { BlobPresenceReport, BlobStream, ByteRange } from '../../../src/replication/node-io.ts';
+import type { ObjectApi } from '../../../src/replication/object-api.ts';
+import { QuorumObjects } from '../../../src/replication/quorum-objects.ts';
+import { ObjectFormat, type PackRef, type Ref, type Repo } from '../../../src/rpc/gen/stratum/v1/metadata.ts';
+import type { Topology } from '../../../src/topology/topology.ts';
+import { sampleTopology } from './sample-topology.ts';
+
+/** An object node in memory that can be made to fail. */
+export class FakeNode implements NodeIo {
+  readonly endpoint: string;
+  readonly blobs = new Map<Oid, Buffer>();
+  readonly corrupt = new Set<Oid>();
+  unreachable = false;
+
+  constructor(readonly nodeId: string) {
+    this.endpoint = `${nodeId}.test:7480`;
+  }
+
+  async put(source: BlobSource): Promise<{ existed: boolean }> {
+    this.#answer();
+    const existed = this.blobs.has(source.oid);
+    this.blobs.set(source.oid, Buffer.concat(await Array.fromAsync(source.open())));
+    return { existed };
+  }
+
+  async get(oid: Oid, range: ByteRange): Promise<BlobStream> {
+    this.#answer();
+    const blob = this.blobs.get(oid);
+    if (blob === undefined) throw new StratumError('BLOB_NOT_FOUND', `no ${oid}`, { kind: 'blob', id: oid });
+    const end = range.length === undefined ? blob.length : range.offset + range.length;
+    const bytes = Buffer.from(blob.subarray(range.offset, end));
+    if (this.corrupt.has(oid) && bytes.length > 0) bytes[0] = (bytes[0] ?? 0) ^ 1;
+    async function* chunks() {
+      yield bytes;
+    }
+    return { size: blob.length, chunks: chunks() };
+  }
+
+  async has(oids: readonly Oid[], verify: boolean): Promise<readonly BlobPresenceReport[]> {
+    this.#answer();
+    return oids.map((oid) => {
+      const blob = this.blobs.get(oid);
+      if (blob === undefined) return { oid, presence: 'MISSING', size: 0, storedAtMs: 0 };
+      const presence = verify && this.corrupt.has(oid) ? 'CORRUPT' : 'PRESENT';
+      return { oid, presence, size: blob.length, storedAtMs: 1_700_000_000_000 };
+    });
+  }
+
+  #answer(): void {
+    if (!this.unreachable) return;
+    throw new StratumError('UNREACHABLE', `${this.nodeId} is away`, { endpoint: this.endpoint });
+  }
+}
+
+interface FakeRepo {
+  readonly repo: Repo;
+  readonly refs: Ref[];
+  readonly packs: PackRef[];
+}
+
+/** A cluster in memory, as commands see one. */
+export class FakeCluster implements ClusterConnection {
+  readonly coordinators = ['127.0.0.1:7480'];
+  topology: Topology = sampleTopology();
+  leaderId: string | undefined = 'coordinator-1';
+  consensus: ConsensusStatus = {
+    driver: 'embedded',
+    members: [{ id: 'coordinator-1', address: '', reachable: true, leader: true, error: '' }],
+    raftTerm: 3n,
+    appliedIndex: 14n,
+    committedIndex: 14n,
+    hasQuorum: true,
+  };
+  /** What each watch brings; an Error ends it. */
+  watches: (WatchEvent | Error)[][] = [];
+  readonly watchedSince: bigint[] = [];
+  readonly nodes = new Map(['object-1', 'object-2', 'object-3'].map((id) => [id, new FakeNode(id)]));
+  readonly repos = new Map<string, FakeRepo>();
+  heartbeatReports: readonly NodeHeartbeat[] = [];
+  error: StratumError | undefined;
+  closed = 0;
+
+  /** For runCommand. */
+  readonly connect: CommandModules['connect'] = () => Promise.resolve(this);
+
+  node(id: string): FakeNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`the fake has no ${id}`);
+    return node;
+  }
+
+  /** Puts a blob on some nodes and gives its id. */
+  hold(content: string | Buffer, ...nodeIds: string[]): Oid {
+    const bytes = Buffer.from(content);
+    const oid = oidOf(bytes);
+    for (const id of nodeIds) this.node(id).blobs.set(oid, bytes);
+    return oid;
+  }
+
+  addRepo(name: string, changes: Partial<Repo> = {}): FakeRepo {
+    const repo: Repo = {
+      name,
+      id: '0'.repeat(32),
+      objectFormat: ObjectFormat.SHA1,
+      head: 'refs/heads/main',
+      createdAtMs: 1_700_000_000_000n,
+      refsGeneration: 1n,
+      packsGeneration: 1n,
+      refCount: 0n,
+      packCount: 0n,
+      packBytes: 0n,
+      partition: 0,
+      ...changes,
+    };
+    const added = { repo, refs: [], packs: [] };
+    this.repos.set(name, added);
+    return added;
+  }
+
+  async snapshot(): Promise<TopologySnapshot> {
+    this.#fail();
+    const { version, term } = this.topology;
+    return { topology: this.topology, source: { node: 'coordinator-1', version, term } };
+  }
+
+  async leader(): Promise<LeaderReport> {
+    this.#fail();
+    const { version, term } = this.topology;
+    const leaderAddress = this.leaderId === undefined ? undefined : '127.0.0.1:7480';
+    return { leaderId: this.leaderId, leaderAddress, term, source: { node: 'coordinator-1', version, term } };
+  }
+
+  async consensusStatus(): Promise<ConsensusStatus> {
+    return this.consensus;
+  }
+
+  async heartbeats(): Promise<readonly NodeHeartbeat[]> {
+    this.#fail();
+    return this.heartbeatReports;
+  }
+
+  async *watch(sinceVersion: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    this.#fail();
+    this.watchedSince.push(sinceVersion);
+    const events = this.watches.shift();
+    for (const event of events ?? []) {
+      if (event instanceof Error) throw event;
+      yield event;
+    }
+    if (events !== undefined) return;
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  }
+
+  async metadata(): Promise<MetadataApi> {
+    this.#fail();
+    return fakeMetadata(this.repos);
+  }
+
+  async objects(): Promise<ObjectApi> {
+    this.#fail();
+    const topology = { current: () => this.topology, subscribe: () => () => undefined };
+    const nodes = { writer: (id: string) => this.nodes.get(id), reader: (id: string) => this.nodes.get(id) };
+    return new QuorumObjects({}, { clock: systemClock, topology, nodes });
+  }
+
+  async reader(nodeId: string): Promise<NodeIo> {
+    return this.node(nodeId);
+  }
+
+  async close(): Promise<void> {
+    this.closed += 1;
+  }
+
+  #fail(): void {
+    if (this.error !== undefined) throw this.error;
+  }
+}
+
+function fakeMetadata(repos: Map<string, FakeRepo>): MetadataApi {
+  const find = (name: string) => {
+    const found = repos.get(name);
+    if (found === undefined) throw new StratumError('REPO_NOT_FOUND', `no ${name}`, { kind: 'repo', id: name });
+    return found;
+  };
+  const absent = () => Promise.reject(new StratumError('UNIMPLEMENTED', 'not part of the fake'));
+  return {
+    createRepo: async ({ name, objectFormat, head }) => {
+      if (repos.has(name)) throw new StratumError('REPO_EXISTS', `${name} exists`, { kind: 'repo', id: name });
+      const repo: Repo = {
+        name,
+        id: 'f'.repeat(32),
+        objectFormat,
+        head,
+        createdAtMs: 1n,
+        refsGeneration: 0n,
+        packsGeneration: 0n,
+        refCount: 0n,
+        packCount: 0n,
+        packBytes: 0n,
+        partition: 1,
+      };
+      repos.set(name, { repo, refs: [], packs: [] });
+      return { repo };
+    },
+    // Pages of two, so that every caller has to turn them.
+    listRepos: async ({ prefix, pageToken }) => {
+      const names = [...repos.keys()].filter((name) => name.startsWith(prefix) && name > pageToken).sort();
+      const page = names.slice(0, 2);
+      return { repos: page.map((name) => find(name).repo), nextPageToken: names.length > 2 ? (page[1] ?? '') : '' };
+    },
+    getRepo: async ({ name, includePacks }) => {
+      const { repo, packs } = find(name);
+      return { repo, packs: includePacks ? packs : [] };
+    },
+    getRefs: async ({ repo }) => ({ notModified: false, repo: find(repo).repo, refs: find(repo).refs }),
+    deleteRepo: absent,
+    updateRefs: absent,
+    replacePacks: absent,
+    setHead: absent,
+    getRepoLog: absent,
+  };
+}

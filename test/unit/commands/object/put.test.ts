@@ -1,0 +1,75 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { oidOf } from '../../../../src/base/oid.ts';
+import { FakeCluster } from '../../cli/fake-cluster.ts';
+import { runCommand } from '../../cli/run-command.ts';
+
+let folder: string;
+let file: string;
+const content = Buffer.from('what is stored');
+const oid = oidOf(content);
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stratum-object-put-'));
+  file = join(folder, 'blob');
+  writeFileSync(file, content);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('stratum object put', () => {
+  it('stores a file on its nodes and prints id and nodes', async () => {
+    const cluster = new FakeCluster();
+    const { exitCode, stdout, stderr } = await runCommand(['object', 'put', file, '-o', 'json'], cluster);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: 'Blob',
+      items: [{ oid, size: content.length, required: 2, achieved: 3, degraded: false }],
+    });
+    expect(stderr).toContain('cluster cluster-a');
+    for (const node of cluster.nodes.values()) expect(node.blobs.get(oid)).toEqual(content);
+  });
+
+  it('takes stdin, and leaves no temporary file', async () => {
+    const spools = () => readdirSync(tmpdir()).filter((name) => name.startsWith('stratum-put-'));
+    const before = spools();
+    const world = { ...new FakeCluster(), stdin: content };
+    const { stdout } = await runCommand(['object', 'put', '-', '--field', 'oid'], world);
+    expect(stdout).toBe(`${oid}\n`);
+    expect(spools()).toEqual(before);
+  });
+
+  it('says that it is degraded when a node does not have it, and succeeds', async () => {
+    const cluster = new FakeCluster();
+    cluster.node('object-2').unreachable = true;
+    const { exitCode, stdout, stderr } = await runCommand(['object', 'put', file, '-o', 'json'], cluster);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ items: [{ achieved: 2, degraded: true }] });
+    expect(stderr).toContain('object-2');
+  });
+
+  it.each([
+    ['quorum', ['object-1', 'object-2']],
+    ['all', ['object-3']],
+  ])('ends with 6 when level %s is not reached without %j, naming the nodes', async (level, away) => {
+    const cluster = new FakeCluster();
+    for (const id of away) cluster.node(id).unreachable = true;
+    const { exitCode, stdout, stderr } = await runCommand(['object', 'put', file, '--level', level], cluster);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 6, stdout: '' });
+    for (const id of away) expect(stderr).toContain(id);
+  });
+
+  it('stores nothing in a dry run', async () => {
+    const cluster = new FakeCluster();
+    const { exitCode, stdout } = await runCommand(['object', 'put', file, '--dry-run', '-o', 'name'], cluster);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `blob/${oid}\n` });
+    for (const node of cluster.nodes.values()) expect(node.blobs.size).toBe(0);
+  });
+
+  it('says which file it cannot read', async () => {
+    const missing = await runCommand(['object', 'put', join(folder, 'nope')], new FakeCluster());
+    expect(missing).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('nope') });
+    const directory = await runCommand(['object', 'put', folder], new FakeCluster());
+    expect(directory).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('not a file') });
+  });
+});
