@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { StratumError, systemCode } from '../base/errors.ts';
 import { nearest } from './nearest.ts';
+import { withoutSignalListeners } from './process-signals.ts';
 
 /** How to reach a cluster, under a name. */
 export interface Context {
@@ -95,7 +96,7 @@ export class ContextStore {
   }
 
   async #open() {
-    const { default: Conf } = await import('conf');
+    const { default: Conf } = await withoutSignalListeners(() => import('conf'));
     try {
       const conf = new Conf<Stored>({ cwd: this.#folder, accessPropertiesByDotNotation: false });
       // Reads the file now, so that a broken one is reported here and not at a later property access.

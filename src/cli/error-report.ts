@@ -7,13 +7,15 @@ export interface ErrorReportOptions {
   readonly json: boolean;
   /** Stack and causes as well. */
   readonly debug: boolean;
+  /** The exit code that the process will have; that of the error table when absent. */
+  readonly exitCode?: number;
 }
 
 /** The text of an error on stderr: what happened on one line, what to do on a second one. */
 export function reportError(error: unknown, options: ErrorReportOptions): string {
   const known = asStratumError(error);
   const message = oneLine(known.message);
-  if (options.json) return `${toJson(errorItem(known, message))}\n`;
+  if (options.json) return `${toJson(errorItem(known, message, options.exitCode))}\n`;
   const lines = [`stratum: ${message}`];
   if (known.hint !== undefined) lines.push(`hint: ${oneLine(known.hint)}`);
   if (options.debug) lines.push(...traces(known));
@@ -25,14 +27,14 @@ export function exitCodeOf(error: unknown): number {
   return asStratumError(error).row.exit;
 }
 
-function errorItem(error: StratumError, message: string): object {
+function errorItem(error: StratumError, message: string, exitCode = error.row.exit): object {
   return {
     kind: 'Error',
     code: error.code,
     message,
     hint: error.hint ?? '',
     retryable: error.row.retryable,
-    exitCode: error.row.exit,
+    exitCode,
   };
 }
 

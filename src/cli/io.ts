@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { EndingSignal, ProcessSignals } from './process-signals.ts';
 
 /** What a command sees of the world around the process; tests give it their own. */
 export interface CommandIo {
@@ -9,19 +10,20 @@ export interface CommandIo {
   readonly stdinIsTerminal: boolean;
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
-  /** Aborts at the first SIGINT or SIGTERM, for commands that do not handle signals themselves. */
+  /** Aborts at the first signal, for commands that do not handle signals themselves. */
   readonly interrupted: AbortSignal;
+  /** Which exit code that signal has; undefined before it came. */
+  readonly interruptedExitCode: () => number | undefined;
   /** Takes signals over from the program, for a command that ends in an order of its own; the result gives them back. */
   readonly handleSignals: (listener: (signal: EndingSignal) => void) => () => void;
 }
 
-/** The signals that end a process and that it can answer to. */
-export type EndingSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
-
-const endingSignals: readonly EndingSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-
 /** The io of this process. */
-export function processIo(interrupted: AbortSignal): CommandIo {
+export function processIo(
+  interrupted: AbortSignal,
+  signals: ProcessSignals,
+  interruptedExitCode: () => number | undefined,
+): CommandIo {
   return {
     stdin: process.stdin,
     stdout: process.stdout,
@@ -31,13 +33,8 @@ export function processIo(interrupted: AbortSignal): CommandIo {
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
     interrupted,
-    handleSignals: (listener) => {
-      const handler = (signal: NodeJS.Signals) => listener(signal as EndingSignal);
-      for (const signal of endingSignals) process.on(signal, handler);
-      return () => {
-        for (const signal of endingSignals) process.off(signal, handler);
-      };
-    },
+    interruptedExitCode,
+    handleSignals: (listener) => signals.handle(listener),
   };
 }
 

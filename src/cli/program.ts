@@ -21,11 +21,12 @@ export async function runProgram(
     return await dispatch(argv, options, modules);
   } catch (error) {
     const { io } = modules;
-    const report = { json: asksForJson(argv, io.env), debug: beforeDashes(argv).includes('--debug') };
-    // A context of "interrupted" wins over the error that the interruption led to.
+    // The interruption, and not whatever error it led to, is what ended the command.
     const shown = io.interrupted.aborted ? io.interrupted.reason : error;
+    const exitCode = io.interruptedExitCode() ?? exitCodeOf(shown);
+    const report = { json: asksForJson(argv, io.env), debug: beforeDashes(argv).includes('--debug'), exitCode };
     await write(io.stderr, reportError(shown, report)).catch(() => undefined); // Nobody is left to tell.
-    return exitCodeOf(shown);
+    return exitCode;
   }
 }
 

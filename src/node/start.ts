@@ -6,8 +6,6 @@ import { type Random, randomHex, systemRandom } from '../base/random.ts';
 import { CoordinatorClient } from '../client/coordinator-client.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
-import { EmbeddedConsensus } from '../consensus/embedded-consensus.ts';
-import { LmdbTopologyStore } from '../consensus/lmdb-topology-store.ts';
 import { QuorumObjects } from '../replication/quorum-objects.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
@@ -19,14 +17,14 @@ import { DataFolder } from '../store/data-folder.ts';
 import { createLog } from '../telemetry/log.ts';
 import { createTopology } from '../topology/create-topology.ts';
 import type { NodeRegistration, Topology } from '../topology/topology.ts';
-import { CoordinatorNode } from './coordinator/coordinator.ts';
-import { Frontend } from './frontend/frontend.ts';
+import type { CoordinatorNode } from './coordinator/coordinator.ts';
+import type { Frontend } from './frontend/frontend.ts';
 import { keptNodeId } from './kept-node-id.ts';
 import { Membership } from './membership.ts';
-import { MetadataNode } from './metadata/metadata-node.ts';
+import type { MetadataNode } from './metadata/metadata-node.ts';
 import { defaultNodeId, type NodeConfig, splitAddress } from './node-config.ts';
 import { nodeStats, type StatsSources } from './node-stats.ts';
-import { ObjectNode } from './object/object-node.ts';
+import type { ObjectNode } from './object/object-node.ts';
 import { shutdownSignal } from './shutdown-signal.ts';
 
 /** What a process is made from. */
@@ -70,7 +68,10 @@ export async function runNode(config: NodeConfig, version: string): Promise<void
   log.info({}, 'stopped');
 }
 
-/** Builds a process from its configuration and starts its parts in the given lifecycle. */
+/**
+ * Builds a process from its configuration and starts its parts in the given lifecycle. The code of a
+ * role is loaded only where it is hosted: each is some ten megabytes of memory.
+ */
 export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modules: NodeModules): Promise<RunningNode> {
   const { clock, random, log } = modules;
   const { roles } = config;
@@ -91,7 +92,7 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
 
   const object = roles.includes('object') ? await startObject(config, lifecycle, parts) : undefined;
   const metadata = roles.includes('metadata') ? await startMetadata(config, lifecycle, parts) : undefined;
-  const coordinator = roles.includes('coordinator') ? buildCoordinator(config, address, parts) : undefined;
+  const coordinator = roles.includes('coordinator') ? await buildCoordinator(config, address, parts) : undefined;
   if (coordinator !== undefined) listener.add(CoordinatorServiceService, coordinator.service);
   await lifecycle.start(listener);
   if (coordinator !== undefined) await lifecycle.start(coordinator);
@@ -147,6 +148,7 @@ async function openFolder(
 
 async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<ObjectNode> {
   const { clock, random, log, folder, listener, view } = parts;
+  const { ObjectNode } = await import('./object/object-node.ts');
   const object = new ObjectNode(
     { nodeId: config.nodeId, path: join(folder.path, 'object'), freeBytesMin: config.object.freeBytesMin },
     { clock, random, log, topology: view },
@@ -158,6 +160,7 @@ async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: Nod
 
 async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<MetadataNode> {
   const { clock, random, log, folder, listener, view } = parts;
+  const { MetadataNode } = await import('./metadata/metadata-node.ts');
   const metadata = new MetadataNode(
     { nodeId: config.nodeId, path: join(folder.path, 'metadata') },
     { clock, random, log, topology: view },
@@ -167,7 +170,16 @@ async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: N
   return metadata;
 }
 
-function buildCoordinator(config: NamedConfig, address: () => string, parts: NodeParts): CoordinatorNode {
+async function buildCoordinator(
+  config: NamedConfig,
+  address: () => string,
+  parts: NodeParts,
+): Promise<CoordinatorNode> {
+  const [{ CoordinatorNode }, { EmbeddedConsensus }, { LmdbTopologyStore }] = await Promise.all([
+    import('./coordinator/coordinator.ts'),
+    import('../consensus/embedded-consensus.ts'),
+    import('../consensus/lmdb-topology-store.ts'),
+  ]);
   const { clock, random, log, folder } = parts;
   const { nodeId } = config;
   const { heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs } = config.timings;
@@ -184,6 +196,7 @@ async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: R
   const { nodeId } = config;
   const nodes = new TopologyNodeDirectory({ topology: view, pool: channels, clock, local: object?.inProcess });
   const localMetadata = (id: string) => (id === nodeId ? metadata?.handlers : undefined);
+  const { Frontend } = await import('./frontend/frontend.ts');
   const frontend = new Frontend(
     {
       ...splitAddress(config.httpListen),

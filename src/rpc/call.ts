@@ -170,6 +170,7 @@ async function writeAll<Request>(
     for await (const request of requests) {
       if (done) return;
       if (!call.write(request)) {
+        // A call that ends while it is waited for says why through its answer.
         const drained = once(call, 'drain', { signal: stopped.signal }).catch(() => undefined);
         await Promise.race([drained, over]);
       }

@@ -1,12 +1,10 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { StratumError } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
-import { descriptorSetBase64 } from './gen/descriptor.ts';
 import './grpc-log.ts';
 import { messageBytesMax } from './limits.ts';
+import { addReflection } from './reflection.ts';
 
 /** Where to listen; port 0 lets the system choose. */
 export interface GrpcServerOptions {
@@ -30,8 +28,7 @@ export class GrpcServer implements Part {
       'grpc.max_send_message_length': messageBytesMax,
     });
     this.#health.addToServer(this.#server);
-    const descriptors = loadFileDescriptorSetFromBuffer(Buffer.from(descriptorSetBase64, 'base64'));
-    new ReflectionService(descriptors).addToServer(this.#server);
+    addReflection(this.#server);
   }
 
   /** Adds a service; before or after the start. */

@@ -5,8 +5,8 @@ import type { Oid } from '../base/oid.ts';
 import { KiB } from '../base/units.ts';
 import { damagedCopy } from './checked-content.ts';
 
-/** Bytes of a read: within a tenth of the speed of larger ones, at a fraction of the memory. */
-const readBytes = 256 * KiB;
+/** Bytes of a read: what is on its way to a slow reader is sixteen of them, and as much again waits for the collector. */
+const readBytes = 64 * KiB;
 
 /** What to read of an open blob file. */
 export interface BlobFileRange {
@@ -15,6 +15,8 @@ export interface BlobFileRange {
   readonly length: number;
   /** The range is the whole blob: check it, and hold the last chunk back until it is known to be good. */
   readonly whole: boolean;
+  /** Each chunk is overwritten by the next: for who looks at none of them. Saves the memory of all that garbage. */
+  readonly reusesBuffer?: boolean;
   /** Called once when the file turns out to be damaged, before the error is thrown; the file is still open. */
   readonly onDamaged: (got: string) => Promise<void>;
 }
@@ -30,6 +32,7 @@ export class BlobFileReader implements AsyncIterableIterator<Buffer> {
   #position: number;
   #left: number;
   #closed = false;
+  #reused: Buffer | undefined;
 
   constructor(file: FileHandle, range: BlobFileRange) {
     this.#file = file;
@@ -69,7 +72,7 @@ export class BlobFileReader implements AsyncIterableIterator<Buffer> {
   }
 
   async #read(): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, this.#left));
+    const buffer = this.#buffer(Math.min(readBytes, this.#left));
     const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#position).catch((error: unknown) => {
       // A sector that the disk cannot read is damage like any other.
       if (systemCode(error) === 'EIO') return this.#damaged(`unreadable at byte ${this.#position}`);
@@ -81,6 +84,12 @@ export class BlobFileReader implements AsyncIterableIterator<Buffer> {
     const chunk = bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
     this.#hash?.update(chunk);
     return chunk;
+  }
+
+  #buffer(bytes: number): Buffer {
+    if (this.#range.reusesBuffer !== true) return Buffer.allocUnsafeSlow(bytes);
+    this.#reused ??= Buffer.allocUnsafeSlow(bytes);
+    return this.#reused.subarray(0, bytes);
   }
 
   async #check(): Promise<void> {

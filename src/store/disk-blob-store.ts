@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
 import { KiB, MiB } from '../base/units.ts';
-import { BlobFileReader } from './blob-file-reader.ts';
+import { type BlobFileRange, BlobFileReader } from './blob-file-reader.ts';
 import { BlobFiles } from './blob-files.ts';
 import { BlobIndex } from './blob-index.ts';
 import { readRange } from './blob-range.ts';
@@ -38,6 +38,9 @@ export interface DiskBlobStoreModules {
   readonly log: Logger;
   readonly measureDisk?: MeasureDisk;
 }
+
+/** What is asked of a file before it is open. */
+type ReadRange = Omit<BlobFileRange, 'whole' | 'onDamaged'>;
 
 /**
  * Measured on ext4, with fsync: up to 64 KiB, LMDB with its group commit stores more blobs a second
@@ -187,12 +190,21 @@ export class DiskBlobStore implements BlobStore {
   }
 
   read(oid: Oid, offset = 0, length?: number): Promise<{ size: number; chunks: AsyncIterable<Buffer> }> {
+    return this.#read(oid, offset, length, false);
+  }
+
+  #read(
+    oid: Oid,
+    offset: number,
+    length: number | undefined,
+    reusesBuffer: boolean,
+  ): Promise<{ size: number; chunks: AsyncIterable<Buffer> }> {
     // In its turn, so that record and file are of one moment.
     return this.#locks.run(oid, async () => {
       const record = this.#index.record(oid);
       if (record === undefined) throw notFound(oid);
       if (record.quarantined) throw damagedCopy(oid, 'found earlier');
-      const range = { ...readRange(oid, record.size, offset, length), oid };
+      const range = { ...readRange(oid, record.size, offset, length), oid, reusesBuffer };
       if (record.place === 'file') return { size: record.size, chunks: await this.#readFile(oid, record, range) };
       const content = this.#index.content(oid);
       const got = content === undefined ? 'its content is gone' : createHash('sha256').update(content).digest('hex');
@@ -205,7 +217,7 @@ export class DiskBlobStore implements BlobStore {
     });
   }
 
-  async #readFile(oid: Oid, record: BlobRecord, range: { offset: number; length: number }): Promise<BlobFileReader> {
+  async #readFile(oid: Oid, record: BlobRecord, range: ReadRange): Promise<BlobFileReader> {
     const file = await this.#files.open(oid);
     const size = await file?.stat().then((stats) => stats.size);
     if (file === undefined || size !== record.size) {
@@ -219,14 +231,14 @@ export class DiskBlobStore implements BlobStore {
         // A put may have replaced the file that was read by a good one.
         if (await this.#files.isCurrent(oid, file)) await this.#quarantine(oid, got);
       });
-    return new BlobFileReader(file, { ...range, oid, whole: range.length === record.size, onDamaged });
+    return new BlobFileReader(file, { ...range, whole: range.length === record.size, onDamaged });
   }
 
   async verify(oid: Oid): Promise<BlobPresence> {
     const before = await this.presence(oid);
     if (before !== 'PRESENT') return before;
     try {
-      const { chunks } = await this.read(oid);
+      const { chunks } = await this.#read(oid, 0, undefined, true);
       for await (const _ of chunks); // Reading it whole checks it.
       return 'PRESENT';
     } catch (error) {

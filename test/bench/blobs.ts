@@ -1,8 +1,9 @@
 // How fast one large blob and many small ones go into an object node and out of it over gRPC, and the memory that takes.
-import { build } from 'esbuild';
+
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 
 // Node runs no TypeScript enums, which the generated code has. Below node_modules, so that packages are found from there.
 const outdir = join(import.meta.dirname, '../../node_modules/.cache/stratum-bench-blobs');

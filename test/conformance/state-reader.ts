@@ -46,6 +46,13 @@ export function describeStateReader(name: string, open: () => Promise<StateUnder
       expect(keysIn(state, 'd', 'e', { reverse: true })).toEqual([]);
     });
 
+    it('gives the text of keys', async () => {
+      const state = await open();
+      await state.write([{ key: Buffer.from('nämé'), value: bytes('') }]);
+      const texts = state.read((reader) => [...reader.range(prefixRange(bytes('n')))].map((entry) => entry.keyText(1)));
+      expect(texts).toEqual(['ämé']);
+    });
+
     it('stops at the limit', async () => {
       const state = await open();
       await state.write(['a', 'b', 'c'].map((key) => write(key, key)));
@@ -66,10 +73,14 @@ export function describeStateReader(name: string, open: () => Promise<StateUnder
     it('gives records that stay as they are when the state changes', async () => {
       const state = await open();
       await state.write([write('a', '1'), write('b', '1')]);
-      const before = state.read((reader) => [reader.get(bytes('a')), ...reader.range(prefixRange(bytes('b')))]);
+      const before = state.read((reader) => ({
+        value: reader.get(bytes('a')),
+        entries: [...reader.range(prefixRange(bytes('b')))],
+      }));
       await state.write(Array.from({ length: 500 }, (_, at) => write(`a${at}`, 'x'.repeat(500))));
       await state.write([write('a', '2'), write('b', '2')]);
-      expect(before).toEqual([bytes('1'), { key: bytes('b'), value: bytes('1') }]);
+      expect(before.value).toEqual(bytes('1'));
+      expect(before.entries.map(({ key, value }) => [key, value])).toEqual([[bytes('b'), bytes('1')]]);
     });
   });
 }

@@ -84,12 +84,17 @@ describe('every process is killed at once', () => {
     const url = `${await cluster.gitUrl()}/team/app`;
     await source.git('push', '--quiet', url, '--all');
     const acknowledged: string[] = [];
+    const underWay = Promise.withResolvers<void>();
     const pushing = (async () => {
-      for (let round = 1; ; round += 1) acknowledged.push(await pushCommit(source, url, `round-${round}`));
-    })().catch((error: unknown) => error);
-    while (acknowledged.length < 3) await Promise.race([pushing, cluster.processes()]);
+      for (let round = 1; ; round += 1) {
+        acknowledged.push(await pushCommit(source, url, `round-${round}`));
+        if (round === 3) underWay.resolve();
+      }
+    })();
+    const failed = pushing.catch((error: unknown) => error);
+    await Promise.race([pushing, underWay.promise]);
     await cluster.killEverything();
-    expect(await pushing).toBeInstanceOf(Error);
+    expect(await failed).toBeInstanceOf(Error);
 
     await cluster.up();
     const copy = await source.clone(`${await cluster.gitUrl()}/team/app`, 'after-crash', '--mirror');

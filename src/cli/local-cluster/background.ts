@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { StratumError } from '../../base/errors.ts';
+import type { SelfCommand } from '../self-command.ts';
 import { prepareClusterFolder, refuseForeignFolder } from './cluster-file.ts';
 import { supervisorLog } from './cluster-paths.ts';
 import type { StartReport } from './foreground.ts';
@@ -17,7 +18,7 @@ const tailLines = 8;
 /** How to start a supervisor in the background. */
 export interface BackgroundOptions {
   /** How to start this program. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: SelfCommand;
   /** The arguments of `cluster up` without --detach. */
   readonly args: readonly string[];
   readonly folder: string;

@@ -2,7 +2,6 @@ import { StratumError } from '../../base/errors.ts';
 import type { ContextStore } from '../contexts.ts';
 import type { CommandModules } from '../modules.ts';
 import { startProgress } from '../progress.ts';
-import { selfCommand } from '../self-command.ts';
 import { startInBackground } from './background.ts';
 import { type ClusterReport, clusterReport } from './cluster-listing.ts';
 import type { ClusterLocation } from './cluster-location.ts';
@@ -10,7 +9,6 @@ import { ControlClient } from './control-client.ts';
 import { reportStart, runInForeground } from './foreground.ts';
 import type { ClusterWish } from './plan.ts';
 import { readTopology } from './read-topology.ts';
-import { waitUntilReady } from './readiness.ts';
 import type { SupervisorStatus } from './supervisor-status.ts';
 
 /** The parent waits this much longer than the supervisor, so that the supervisor's reason is the one shown. */
@@ -63,12 +61,12 @@ function detached({ wish, timeoutMs }: BringUpOptions, modules: BringUpModules):
   for (const [flag, value] of Object.entries({ ...numbers, ...ports })) {
     if (value !== undefined) args.push(`--${flag}`, String(value));
   }
-  const background = { command: selfCommand(), args, folder: wish.folder, env: modules.io.env };
+  const background = { command: modules.selfCommand(), args, folder: wish.folder, env: modules.io.env };
   return startInBackground(background, waitSignal({ timeoutMs }, modules));
 }
 
 function hostOptions({ wish, timeoutMs }: BringUpOptions, modules: BringUpModules) {
-  return { wish, folder: wish.folder, command: selfCommand(), env: modules.io.env, timeoutMs };
+  return { wish, folder: wish.folder, command: modules.selfCommand(), env: modules.io.env, timeoutMs };
 }
 
 async function superviseInForeground(options: BringUpOptions, modules: BringUpModules): Promise<number> {
@@ -76,7 +74,6 @@ async function superviseInForeground(options: BringUpOptions, modules: BringUpMo
   return runInForeground(hostOptions(options, modules), {
     ...modules,
     onEvent,
-    waitUntilReady: (status, signal) => waitUntilReady(status, signal, modules),
     onReady: async (status) => {
       await announce(status, modules);
       onEvent('ready; Ctrl-C stops the cluster');
@@ -94,7 +91,6 @@ async function superviseInBackground(
     return await runInForeground(hostOptions(options, modules), {
       ...modules,
       onEvent: (text) => void modules.say(text).catch(() => undefined), // A full disk must not stop the cluster.
-      waitUntilReady: (status, signal) => waitUntilReady(status, signal, modules),
       onReady: async (status) => {
         reported = true;
         reportStart(descriptor, status);

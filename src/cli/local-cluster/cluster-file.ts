@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { StratumError, systemCode } from '../../base/errors.ts';
 import { temporaryFilePrefix, writeFileDurably } from '../../store/durable-file.ts';
 import { lockFileName } from '../../store/folder-lock.ts';
@@ -61,10 +61,22 @@ export async function writeClusterFile(folder: string, content: ClusterFile): Pr
  */
 export async function prepareClusterFolder(folder: string): Promise<void> {
   try {
-    await mkdir(join(folder, 'logs'), { recursive: true });
-    await mkdir(join(folder, 'nodes'), { recursive: true });
+    for (const name of ['logs', 'nodes']) await makeFolder(join(folder, name));
   } catch (error) {
     throw unusable(folder, error);
+  }
+}
+
+/** mkdir's own recursion does not end in a file system that answers ENOENT for a parent that is there (/proc). */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
   }
 }
 

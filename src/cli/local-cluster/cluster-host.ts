@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { StratumError } from '../../base/errors.ts';
 import { type Random, randomHex } from '../../base/random.ts';
 import { FolderLock } from '../../store/folder-lock.ts';
+import type { SelfCommand } from '../self-command.ts';
 import { prepareClusterFolder, readClusterFile, refuseForeignFolder, writeClusterFile } from './cluster-file.ts';
 import { ControlServer } from './control-server.ts';
 import { findLeftovers, waitForEnd } from './leftovers.ts';
@@ -22,7 +23,7 @@ export interface ClusterHostOptions {
   readonly wish: ClusterWish;
   readonly folder: string;
   /** How to start this program. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: SelfCommand;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds until the cluster must serve, unless a caller says otherwise. */
   readonly timeoutMs: number;

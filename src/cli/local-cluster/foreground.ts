@@ -1,11 +1,9 @@
 import { closeSync, writeSync } from 'node:fs';
 import { asStratumError } from '../../base/errors.ts';
-import type { CommandIo, EndingSignal } from '../io.ts';
+import type { CommandIo } from '../io.ts';
+import { signalExitCodes } from '../process-signals.ts';
 import { ClusterHost, type ClusterHostModules, type ClusterHostOptions } from './cluster-host.ts';
 import type { SupervisorStatus } from './supervisor-status.ts';
-
-/** Exit codes as shells report them; a terminal that is closed counts as a request to end. */
-const signalExitCodes: Readonly<Record<EndingSignal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 /** What a supervisor in the foreground is given. */
 export interface ForegroundModules extends ClusterHostModules {

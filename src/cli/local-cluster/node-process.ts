@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import { StratumError } from '../../base/errors.ts';
+import type { SelfCommand } from '../self-command.ts';
 import type { LocalNode } from './cluster-file.ts';
 import { nodePaths } from './cluster-paths.ts';
 import { errorIn, lastLines, rotateLog } from './log-tail.ts';
@@ -30,7 +31,7 @@ export interface NodeProcessOptions {
   /** Folder of the cluster. */
   readonly folder: string;
   /** How to start this program. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: SelfCommand;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 

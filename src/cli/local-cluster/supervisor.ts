@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { hasCode, StratumError } from '../../base/errors.ts';
 import { nodeRoles } from '../../topology/topology.ts';
+import type { SelfCommand } from '../self-command.ts';
 import type { ClusterFile } from './cluster-file.ts';
 import { nodePaths } from './cluster-paths.ts';
 import { exitText, NodeProcess } from './node-process.ts';
@@ -14,7 +15,7 @@ export interface SupervisorOptions {
   /** Folder of the cluster. */
   readonly folder: string;
   /** How to start this program. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: SelfCommand;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds that a node has to end by itself before it is killed. */
   readonly stopTimeoutMs?: number;

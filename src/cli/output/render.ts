@@ -47,7 +47,10 @@ export async function render<Item extends object, Row>(
 function renderField(envelope: Envelope, path: string): string {
   const [first] = steps(path);
   if (first !== undefined && Object.hasOwn(envelope, first)) return `${rawValue(fieldAt(envelope, path))}\n`;
-  return envelope.items.map((item) => `${rawValue(fieldAt(item, path))}\n`).join('');
+  // A key that only some items have, as frontends alone have a Git URL, is left out for the others.
+  const having = envelope.items.filter((item) => first !== undefined && Object.hasOwn(item, first));
+  const items = having.length === 0 ? envelope.items : having;
+  return items.map((item) => `${rawValue(fieldAt(item, path))}\n`).join('');
 }
 
 function renderColumns<Item extends object, Row>(listing: Listing<Item, Row>, options: RenderOptions): string {

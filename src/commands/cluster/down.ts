@@ -18,7 +18,7 @@ export default class ClusterDown extends BaseCommand {
 
   override async run(): Promise<number> {
     const { flags } = await this.parse(ClusterDown);
-    const { name, folder } = knownClusterLocation(flags, this.io.env, await this.contexts.read());
+    const { name, folder } = await knownClusterLocation(flags, this.io.env, await this.contexts.read());
     const timeoutMs = parseDuration(flags.timeout, '--timeout');
     const { takeDown } = await import('../../cli/local-cluster/take-down.ts');
     const progress = await startProgress(`stopping the cluster "${name}"`, this.io);

@@ -18,7 +18,7 @@ export default class ClusterStatus extends BaseCommand {
 
   override async run(): Promise<number> {
     const { flags } = await this.parse(ClusterStatus);
-    const { name, folder } = knownClusterLocation(flags, this.io.env, await this.contexts.read());
+    const { name, folder } = await knownClusterLocation(flags, this.io.env, await this.contexts.read());
     const [{ ControlClient }, { clusterReport }, { healthExitCodes }, { readTopology }] = await Promise.all([
       import('../../cli/local-cluster/control-client.ts'),
       import('../../cli/local-cluster/cluster-listing.ts'),

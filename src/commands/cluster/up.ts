@@ -37,7 +37,7 @@ export default class ClusterUp extends BaseCommand {
     const { env, interrupted } = this.io;
     const timeoutMs = parseDuration(flags.timeout, '--timeout');
     const wish = {
-      ...newClusterLocation(flags, env),
+      ...(await newClusterLocation(flags, env, await this.contexts.read())),
       objects: flags.objects,
       metadata: flags.metadata,
       frontends: flags.frontends,

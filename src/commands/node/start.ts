@@ -76,7 +76,13 @@ export default class NodeStart extends BaseCommand {
     });
     const config = loadNodeConfig({ file: flags.config, env: this.io.env, flags: Object.fromEntries(values) });
     const { runNode } = await import('../../node/start.ts');
-    await runNode(config, stratumVersion);
+    // The node answers to signals itself, in the order of its parts and to the end.
+    const giveBack = this.io.handleSignals(() => undefined);
+    try {
+      await runNode(config, stratumVersion);
+    } finally {
+      giveBack();
+    }
     return undefined;
   }
 }

@@ -125,7 +125,8 @@ export class BareRepositoryCache {
     this.doubt(refs);
     await this.#updates.run(refs.repo.name, signal);
     const { mended } = this.#stateOf(refs.repo.id);
-    if (mended > 0) this.#modules.log.warn({ repo: refs.repo.name, files: mended }, 'mended a damaged cached repository');
+    if (mended > 0)
+      this.#modules.log.warn({ repo: refs.repo.name, files: mended }, 'mended a damaged cached repository');
     return mended > 0;
   }
 
@@ -158,9 +159,14 @@ export class BareRepositoryCache {
     }
     const { check } = state;
     state.check = 'none'; // Whoever doubts it from here on is heard by the next update.
-    await createBareRepository(repository.path, formatFromWire(repo.objectFormat));
-    await this.#syncPacks(repository, listed.packs, check, state);
-    await writeRefs(repository.path, refs.snapshot);
+    try {
+      await createBareRepository(repository.path, formatFromWire(repo.objectFormat));
+      await this.#syncPacks(repository, listed.packs, check, state);
+      await writeRefs(repository.path, refs.snapshot);
+    } catch (error) {
+      if (state.check === 'none') state.check = check === 'none' ? 'size' : check;
+      throw error;
+    }
     state.refsGeneration = repo.refsGeneration;
     state.packsGeneration = listed.repo.packsGeneration;
     return repository;

@@ -1,5 +1,6 @@
 import { open, type RootDatabase } from 'lmdb';
 import { singleKey } from '../../store/keys.ts';
+import { checkDatabaseFile } from './check-database-file.ts';
 import { commitError } from './commit-error.ts';
 import type { StateEntry, StateRange, StateReader, StateWrite } from './state.ts';
 
@@ -29,8 +30,9 @@ export class MetadataStore {
     this.#database = database;
   }
 
-  /** Opens or creates the store. */
+  /** Opens or creates the store; DATA_CORRUPT when the file is no database, or a part of one. */
   static open(path: string): MetadataStore {
+    checkDatabaseFile(path);
     const database = open<Buffer, Buffer>({
       path,
       encoding: 'binary',
@@ -44,7 +46,7 @@ export class MetadataStore {
 
   /** Reads one moment: every commit that has resolved is in it. `work` must not await. */
   read<T>(work: (snapshot: StoreSnapshot) => T): T {
-    // lmdb-js keeps a read transaction for the rest of the turn, older than what was committed meanwhile.
+    // lmdb-js keeps a read transaction for a turn and renews it when a commit resolves; a new one here needs no such care.
     this.#database.resetReadTxn();
     return work(this.#transaction());
   }
@@ -105,8 +107,28 @@ class PartitionState implements StateReader {
       ? { start: high, end: low, reverse, exclusiveStart: true, inclusiveEnd: true }
       : { start: low, end: high };
     for (const { key, value } of this.#database.getRange({ ...bounds, ...(limit === undefined ? {} : { limit }) })) {
-      yield { key: key.subarray(this.#prefix.length), value };
+      yield new PartitionEntry(key, this.#prefix.length, value);
     }
+  }
+}
+
+class PartitionEntry implements StateEntry {
+  readonly value: Buffer;
+  readonly #storedKey: Buffer;
+  readonly #prefixBytes: number;
+
+  constructor(storedKey: Buffer, prefixBytes: number, value: Buffer) {
+    this.#storedKey = storedKey;
+    this.#prefixBytes = prefixBytes;
+    this.value = value;
+  }
+
+  get key(): Buffer {
+    return this.#storedKey.subarray(this.#prefixBytes);
+  }
+
+  keyText(from: number): string {
+    return this.#storedKey.toString('utf8', this.#prefixBytes + from);
   }
 }
 

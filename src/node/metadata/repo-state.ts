@@ -1,8 +1,8 @@
 import { StratumError } from '../../base/errors.ts';
-import { formatOfId, type ObjectFormat } from '../../git/object-id.ts';
+import { formatOfId, type ObjectFormat, zeroId } from '../../git/object-id.ts';
 import { type PackRef, type Ref, type Repo, ObjectFormat as WireFormat } from '../../rpc/gen/stratum/v1/metadata.ts';
 import { prefixRange, type StateReader } from './state.ts';
-import { packPrefix, refKey, refNameOfKey, refPrefix, repoKey } from './state-keys.ts';
+import { packPrefix, refKey, refNameOf, refPrefix, repoKey } from './state-keys.ts';
 import { decodePack, decodeRef, decodeRepo, type StoredRepo } from './state-records.ts';
 
 /** A repository by name; REPO_NOT_FOUND. */
@@ -45,9 +45,7 @@ export function refReader(state: StateReader, repoId: string): (name: string) =>
 /** All refs in the byte order of their names. */
 export function readRefs(state: StateReader, repoId: string): Ref[] {
   const refs: Ref[] = [];
-  for (const { key, value } of state.range(prefixRange(refPrefix(repoId)))) {
-    refs.push(decodeRef(refNameOfKey(key), value));
-  }
+  for (const entry of state.range(prefixRange(refPrefix(repoId)))) refs.push(decodeRef(refNameOf(entry), entry.value));
   return refs;
 }
 
@@ -61,6 +59,11 @@ export function readPacks(state: StateReader, repoId: string): PackRef[] {
 /** The object format of a repository. */
 export function formatOfRepo({ objectFormat }: Pick<Repo, 'objectFormat'>): ObjectFormat {
   return objectFormat === WireFormat.SHA256 ? 'sha256' : 'sha1';
+}
+
+/** The id that stands for "no object" in a repository. */
+export function zeroOfRepo(repo: Pick<Repo, 'objectFormat'>): string {
+  return zeroId(formatOfRepo(repo));
 }
 
 /** Whether a name can be one that git gives to a pack: the hex digits of a hash. */

@@ -1,4 +1,4 @@
-import { isObjectId, isZeroId, type ObjectFormat, zeroId } from '../../git/object-id.ts';
+import { isObjectId, type ObjectFormat, zeroId } from '../../git/object-id.ts';
 import { refNameFault } from '../../git/ref-name.ts';
 import type { RefCommand, RefResult } from '../../rpc/gen/stratum/v1/metadata.ts';
 import type { RefFault } from './state-machine/ref-judgement.ts';
@@ -45,18 +45,18 @@ function faultOf({ name, oldId, newId, newPeeledId }: RefCommand, format: Object
   const nameFault = refNameFault(name);
   // Git's words. A ref directly below "refs/" may be deleted but not made: it would take a whole name space.
   if (nameFault !== undefined) return { code: 'REF_NAME_INVALID', message: `funny refname: it ${nameFault}` };
-  if (name.split('/').length < 3 && !isZeroId(newId)) {
+  if (!isObjectId(oldId, format)) return badId('old', format);
+  if (!isObjectId(newId, format)) return badId('new', format);
+  if (newPeeledId !== '' && !isObjectId(newPeeledId, format)) return badId('peeled', format);
+  const isDeletion = newId === zeroId(format);
+  if (!isDeletion && name.indexOf('/', 'refs/'.length) === -1) {
     return { code: 'REF_NAME_INVALID', message: "funny refname: it needs two components below 'refs/'" };
   }
-  const bad = [
-    { what: 'old id', id: oldId },
-    { what: 'new id', id: newId },
-    { what: 'peeled id', id: newPeeledId === '' ? newId : newPeeledId },
-  ].find(({ id }) => !isObjectId(id, format));
-  if (bad !== undefined) return invalid(`the ${bad.what} is not an object id of a ${format} repository`);
-  if (oldId === newId && newId === zeroId(format))
-    return invalid('the old and the new id both say that there is no ref');
-  return undefined;
+  return isDeletion && oldId === newId ? invalid('the old and the new id both say that there is no ref') : undefined;
+}
+
+function badId(which: string, format: ObjectFormat): RefFault {
+  return invalid(`the ${which} id is not an object id of a ${format} repository`);
 }
 
 function invalid(message: string): RefFault {

@@ -1,5 +1,5 @@
 import { assert } from '../../base/errors.ts';
-import { prefixRange } from './state.ts';
+import { prefixRange, type StateEntry } from './state.ts';
 
 /**
  * The rows of a partition's state, below the prefix "ms" and the partition (src/store/keys.ts). A
@@ -14,7 +14,7 @@ const rows = {
   pushExpiry: 'e',
   /** A ref: f<repo><name>. */
   ref: 'f',
-  /** A change of a ref, for GetRepoLog: g<repo><position>. */
+  /** Changes of refs by one push, for GetRepoLog: g<repo><position of the first>. */
   change: 'g',
   /** Position of a pack by its name: n<repo><name>. */
   packName: 'n',
@@ -69,8 +69,8 @@ export function refKey(prefix: Buffer, name: string): Buffer {
   return key;
 }
 
-export function refNameOfKey(key: Buffer): string {
-  return key.toString('utf8', repoPrefixBytes);
+export function refNameOf(entry: Pick<StateEntry, 'keyText'>): string {
+  return entry.keyText(repoPrefixBytes);
 }
 
 export function packPrefix(repoId: string): Buffer {

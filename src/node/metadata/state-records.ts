@@ -1,5 +1,12 @@
 import { asStratumError, StratumError } from '../../base/errors.ts';
-import { PackRef, type Ref, Repo, RepoLogEntry, UpdateRefsResponse } from '../../rpc/gen/stratum/v1/metadata.ts';
+import {
+  GetRepoLogResponse,
+  PackRef,
+  type Ref,
+  Repo,
+  RepoLogEntry,
+  UpdateRefsResponse,
+} from '../../rpc/gen/stratum/v1/metadata.ts';
 
 /**
  * The records of a partition's state. Each begins with a version byte; what follows is the
@@ -50,7 +57,8 @@ export function decodeRef(name: string, bytes: Buffer): Ref {
   const idBytes = bytes.length === 21 || bytes.length === 41 ? 20 : 32;
   if (bytes[0] !== recordVersion || bytes.length === 1 || (bytes.length - 1) % idBytes !== 0)
     throw corrupt('a ref', bytes);
-  return { name, objectId: bytes.toString('hex', 1, 1 + idBytes), peeledId: bytes.toString('hex', 1 + idBytes) };
+  const peeledId = bytes.length === 1 + idBytes ? '' : bytes.toString('hex', 1 + idBytes);
+  return { name, objectId: bytes.toString('hex', 1, 1 + idBytes), peeledId };
 }
 
 export function encodePack(pack: PackRef): Buffer {
@@ -61,12 +69,22 @@ export function decodePack(bytes: Buffer): PackRef {
   return decode('a pack', bytes, (content) => PackRef.decode(content));
 }
 
-export function encodeChange(entry: RepoLogEntry): Buffer {
-  return record(RepoLogEntry.encode(entry).finish());
+/** Changes of refs in one record: enough that a large push is few records, few enough to read a page of them. */
+export const changesPerRecord = 256;
+
+/** Changes of one push, in order. What they have in common is written once, with the first. */
+export function encodeChanges(entries: readonly RepoLogEntry[]): Buffer {
+  const slim = entries.map((entry, at) =>
+    at === 0 ? entry : RepoLogEntry.create({ ref: entry.ref, oldId: entry.oldId, newId: entry.newId }),
+  );
+  return record(GetRepoLogResponse.encode({ entries: slim, nextPageToken: '' }).finish());
 }
 
-export function decodeChange(bytes: Buffer): RepoLogEntry {
-  return decode('a change', bytes, (content) => RepoLogEntry.decode(content));
+export function decodeChanges(bytes: Buffer): RepoLogEntry[] {
+  const { entries } = decode('changes', bytes, (content) => GetRepoLogResponse.decode(content));
+  const [first] = entries;
+  if (first === undefined) throw corrupt('changes', bytes);
+  return entries.map(({ ref, oldId, newId }) => ({ ...first, ref, oldId, newId }));
 }
 
 export function encodeAnswer({ atMs, digest, response }: StoredAnswer): Buffer {

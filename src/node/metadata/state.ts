@@ -2,6 +2,8 @@
 export interface StateEntry {
   readonly key: Buffer;
   readonly value: Buffer;
+  /** The key from a byte on as UTF-8; cheaper than by way of `key` where there are many. */
+  keyText(from: number): string;
 }
 
 /** Which part of a range to read; the bounds are as bytes, the end is exclusive whichever way it is read. */
@@ -19,6 +21,9 @@ export interface StateReader {
   /** In byte order of the keys. Valid until the current turn of the event loop ends. */
   range(range: StateRange): Iterable<StateEntry>;
 }
+
+/** A state that holds nothing. */
+export const emptyState: StateReader = { get: () => undefined, range: () => [] };
 
 /** A change of one record; without a value the record is removed. */
 export interface StateWrite {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { StratumError, systemCode } from '../../base/errors.ts';
 import type { FenceCheck } from '../../replication/fence-check.ts';
 import type { Fence } from '../../replication/node-io.ts';
+import { diskError } from '../../store/disk-error.ts';
 import { writeFileDurably } from '../../store/durable-file.ts';
 
 /**
@@ -53,7 +54,11 @@ export class FenceGuard implements FenceCheck {
   async #save(): Promise<void> {
     const saved = this.#seen;
     const record = { format: 1, term: String(saved.term), ringEpoch: String(saved.ringEpoch) };
-    await writeFileDurably(this.#path, `${JSON.stringify(record)}\n`);
+    try {
+      await writeFileDurably(this.#path, `${JSON.stringify(record)}\n`);
+    } catch (error) {
+      throw diskError(error, 'the fence of this node');
+    }
     this.#durable = saved;
   }
 }

@@ -151,6 +151,7 @@ export class FakeCluster implements ClusterConnection {
 
   async *watch(sinceVersion: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     this.#fail();
+    signal.throwIfAborted();
     this.watchedSince.push(sinceVersion);
     const events = this.watches.shift();
     for (const event of events ?? []) {

@@ -103,6 +103,6 @@ describe('an error of a command', () => {
   it('is the interruption when there was one', async () => {
     const interrupted = AbortSignal.abort(new StratumError('CANCELLED', 'interrupted'));
     const { exitCode, stderr } = await runCommand(['topology', 'show'], { ...failing(), interrupted });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: 'stratum: interrupted\n' });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 143, stderr: 'stratum: interrupted\n' });
   });
 });

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { StratumError } from '../../../src/base/errors.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import type { CommandModules } from '../../../src/cli/modules.ts';
+import type { EndingSignal } from '../../../src/cli/process-signals.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { commandTable } from '../../../src/commands/index.ts';
 
@@ -22,6 +23,10 @@ export interface CommandWorld {
   readonly terminal?: boolean;
   readonly connect?: CommandModules['connect'];
   readonly interrupted?: AbortSignal;
+  readonly selfCommand?: CommandModules['selfCommand'];
+  readonly waitUntilReady?: CommandModules['waitUntilReady'];
+  /** Called with what sends the command a signal. */
+  readonly onSignals?: (send: (signal: EndingSignal) => void) => void;
 }
 
 /** Collects what is written to it. */
@@ -59,12 +64,18 @@ export async function runCommand(argv: readonly string[], world: CommandWorld = 
       stdoutIsTerminal: terminal,
       stderrIsTerminal: terminal,
       interrupted: world.interrupted ?? new AbortController().signal,
-      handleSignals: () => () => undefined,
+      interruptedExitCode: () => (world.interrupted?.aborted ? 143 : undefined),
+      handleSignals: (listener) => {
+        world.onSignals?.(listener);
+        return () => undefined;
+      },
     },
     clock: systemClock,
     random: systemRandom,
     connect:
       world.connect ?? (() => Promise.reject(new StratumError('INTERNAL', 'this test did not expect a connection'))),
+    selfCommand: world.selfCommand ?? (() => ['/nonexistent/stratum-test']),
+    waitUntilReady: world.waitUntilReady ?? (() => Promise.resolve()),
   };
   const exitCode = await runProgram(argv, { table: commandTable, version: '1.2.3' }, modules);
   return { exitCode, stdout: stdout.text, stderr: stderr.text, bytes: stdout.bytes };

@@ -1,9 +1,9 @@
 import { Client, credentials } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { service as healthService } from 'grpc-health-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CoordinatorServiceService } from '../../../src/rpc/gen/stratum/v1/coordinator.ts';
 import { GrpcServer } from '../../../src/rpc/grpc-server.ts';
+import { reflectionService } from '../../../src/rpc/reflection-service.ts';
 
 const started: GrpcServer[] = [];
 afterEach(async () => {
@@ -83,17 +83,14 @@ describe('GrpcServer', () => {
 
 /** A client of grpc.reflection.v1, from the descriptors that the library itself carries. */
 async function reflection(address: string) {
-  const { ReflectionService } = await import('@grpc/reflection');
-  const { descriptorSetBase64 } = await import('../../../src/rpc/gen/descriptor.ts');
-  const descriptors = loadFileDescriptorSetFromBuffer(Buffer.from(descriptorSetBase64, 'base64'));
-  const captured: {
+  type Captured = {
     path: string;
-    requestSerialize: (v: unknown) => Buffer;
-    responseDeserialize: (b: Buffer) => unknown;
-  }[] = [];
-  new ReflectionService(descriptors).addToServer({
-    addService: (definition: Record<string, (typeof captured)[number]>) =>
-      void captured.push(...Object.values(definition)),
+    requestSerialize: (value: unknown) => Buffer;
+    responseDeserialize: (bytes: Buffer) => unknown;
+  };
+  const captured: Captured[] = [];
+  reflectionService().addToServer({
+    addService: (definition: Record<string, Captured>) => void captured.push(...Object.values(definition)),
   } as never);
   const method = captured[0];
   if (method === undefined) throw new Error('the reflection library offers no service');

@@ -27,10 +27,19 @@ describe('BlobFileReader', () => {
     await folder.remove();
   });
 
-  const reader = (range: { offset?: number; length?: number; whole?: boolean; of?: typeof oid } = {}) => {
+  const reader = (
+    range: { offset?: number; length?: number; whole?: boolean; of?: typeof oid; reusesBuffer?: boolean } = {},
+  ) => {
     const { offset = 0, length = content.length - offset, whole = length === content.length } = range;
     const onDamaged = async (got: string) => void damage.push(got);
-    return new BlobFileReader(file, { oid: range.of ?? oid, offset, length, whole, onDamaged });
+    return new BlobFileReader(file, {
+      oid: range.of ?? oid,
+      offset,
+      length,
+      whole,
+      onDamaged,
+      reusesBuffer: range.reusesBuffer === true,
+    });
   };
   const isClosed = () => file.fd === -1;
 
@@ -44,6 +53,16 @@ describe('BlobFileReader', () => {
   it('gives a range', async () => {
     const part = await bytesOf(reader({ offset: 300_000, length: 400_000 }));
     expect(part.equals(content.subarray(300_000, 700_000))).toBe(true);
+  });
+
+  it('checks the whole as well when it uses one buffer for all chunks', async () => {
+    const whole = reader({ reusesBuffer: true });
+    let given = 0;
+    for await (const chunk of whole) given += chunk.length;
+    expect(given).toBe(content.length);
+    file = await open(path, 'r');
+    const other = reader({ reusesBuffer: true, of: oidOf(Buffer.from('other')) });
+    await expect(Array.fromAsync(other)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
   });
 
   it('closes the file after an empty range', async () => {

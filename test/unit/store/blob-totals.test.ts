@@ -8,7 +8,14 @@ const bad: BlobRecord = { ...good, quarantined: true };
 describe('the totals of a store', () => {
   it.each([
     { change: 'a new blob', before: undefined, after: good, blobCount: 1, storedBytes: 100, quarantinedCount: 0 },
-    { change: 'a renewed blob', before: good, after: { ...good, storedAtMs: 2 }, blobCount: 0, storedBytes: 0, quarantinedCount: 0 },
+    {
+      change: 'a renewed blob',
+      before: good,
+      after: { ...good, storedAtMs: 2 },
+      blobCount: 0,
+      storedBytes: 0,
+      quarantinedCount: 0,
+    },
     { change: 'a deleted blob', before: good, after: undefined, blobCount: -1, storedBytes: -100, quarantinedCount: 0 },
     { change: 'a damaged blob', before: good, after: bad, blobCount: -1, storedBytes: -100, quarantinedCount: 1 },
     { change: 'a healed blob', before: bad, after: good, blobCount: 1, storedBytes: 100, quarantinedCount: -1 },

@@ -6,7 +6,10 @@ const marker = { format: 1, nodeId: 'object-1', diskId: 'ab', createdAtMs: 1 };
 describe('parseMarker', () => {
   it('reads what a data folder is marked with, and leaves out what it does not know', () => {
     expect(parseMarker(JSON.stringify(marker))).toEqual(marker);
-    expect(parseMarker(JSON.stringify({ ...marker, clusterId: 'c', later: true }))).toEqual({ ...marker, clusterId: 'c' });
+    expect(parseMarker(JSON.stringify({ ...marker, clusterId: 'c', later: true }))).toEqual({
+      ...marker,
+      clusterId: 'c',
+    });
   });
 
   it.each([

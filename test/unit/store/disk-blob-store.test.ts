@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { access, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Oid, oidOf, parseOid } from '../../../src/base/oid.ts';
 import { KiB, MiB } from '../../../src/base/units.ts';
@@ -46,7 +47,11 @@ describe('DiskBlobStore', () => {
     await index.abandon();
     return opened();
   };
-  const exists = (file: string) => access(file).then(() => true, () => false);
+  const exists = (file: string) =>
+    access(file).then(
+      () => true,
+      () => false,
+    );
 
   it('keeps blobs, ages and totals across a restart', async () => {
     const first = await opened();
@@ -225,7 +230,7 @@ describe('DiskBlobStore', () => {
     });
 
     it('has every blob that was acknowledged before SIGKILL, whole, and none that was deleted', async () => {
-      const script = join(import.meta.dirname, 'put-until-killed.ts');
+      const script = fileURLToPath(new URL('./put-until-killed.ts', import.meta.url));
       const writer = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
       const exited = once(writer, 'exit');
       const put: Oid[] = [];

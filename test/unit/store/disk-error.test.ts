@@ -14,10 +14,13 @@ describe('diskError', () => {
     });
   });
 
-  it.each([coded('EIO'), coded(5), new Error('other'), 'text', new StratumError('UNREACHABLE', 'x', { endpoint: 'y' })])(
-    'leaves %s as it is',
-    (error) => {
-      expect(diskError(error, 'blob x')).toBe(error);
-    },
-  );
+  it.each([
+    coded('EIO'),
+    coded(5),
+    new Error('other'),
+    'text',
+    new StratumError('UNREACHABLE', 'x', { endpoint: 'y' }),
+  ])('leaves %s as it is', (error) => {
+    expect(diskError(error, 'blob x')).toBe(error);
+  });
 });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FolderLock } from '../../../src/store/folder-lock.ts';
 import { temporaryFolder } from './sample-blobs.ts';
@@ -33,7 +34,7 @@ describe('FolderLock', () => {
   });
 
   it('is refused while another process holds it, and ends with that process by SIGKILL', async () => {
-    const script = join(import.meta.dirname, 'hold-folder.ts');
+    const script = fileURLToPath(new URL('./hold-folder.ts', import.meta.url));
     const holder = spawn(process.execPath, [script, folder.path], { stdio: ['pipe', 'pipe', 'inherit'] });
     try {
       await once(holder.stdout, 'data');

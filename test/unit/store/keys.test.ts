@@ -47,7 +47,10 @@ describe('the key of a blob', () => {
       expect(positionKey(position).compare(key)).toBeLessThan(0);
       expect(key.compare(afterPositionKey(position))).toBeLessThan(0);
     }
-    const highest = blobKey('objectBlob', oidAt(position).replace(/.{48}$/, 'f'.repeat(48)) as ReturnType<typeof oidAt>);
+    const highest = blobKey(
+      'objectBlob',
+      oidAt(position).replace(/.{48}$/, 'f'.repeat(48)) as ReturnType<typeof oidAt>,
+    );
     expect(highest.compare(afterPositionKey(position))).toBeLessThan(0);
     if (position > 0n) expect(afterPositionKey(position - 1n).compare(positionKey(position))).toBeLessThan(0);
   });

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { oidOf, positionOf } from '../../../src/base/oid.ts';
 import { HashRing, virtualNodeCount, virtualNodePosition } from '../../../src/topology/hash-ring.ts';

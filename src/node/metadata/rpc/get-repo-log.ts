@@ -1,11 +1,18 @@
 import type { MetadataHandlers } from '../../../client/metadata-handlers.ts';
 import { decodePageToken, encodePageToken, pageSizeOf } from '../../../client/metadata-page-token.ts';
+import type { RepoLogEntry } from '../../../rpc/gen/stratum/v1/metadata.ts';
 import type { MetadataModules } from '../metadata-modules.ts';
 import { readRepo } from '../repo-state.ts';
 import { checkRepoName, invalid } from '../request-fields.ts';
-import { prefixRange } from '../state.ts';
+import { prefixRange, type StateReader } from '../state.ts';
 import { changeKey, changePrefix, encodePosition, type Position, positionOfKey } from '../state-keys.ts';
-import { decodeChange } from '../state-records.ts';
+import { decodeChanges } from '../state-records.ts';
+
+/** A change and where it stands. */
+interface PlacedChange {
+  readonly position: Position;
+  readonly entry: RepoLogEntry;
+}
 
 /** MetadataService.GetRepoLog: changes of refs, newest first. */
 export function getRepoLog({ reads }: Pick<MetadataModules, 'reads'>): MetadataHandlers['getRepoLog'] {
@@ -14,17 +21,34 @@ export function getRepoLog({ reads }: Pick<MetadataModules, 'reads'>): MetadataH
     const size = pageSizeOf(pageSize);
     const before = decodePosition(decodePageToken(pageToken));
     return reads.ofRepo(name, (state) => {
-      const { id } = readRepo(state, name).repo;
-      const all = prefixRange(changePrefix(id));
-      const end = before === undefined ? all.end : changeKey(id, encodePosition(before));
-      const found = [...state.range({ start: all.start, end, reverse: true, limit: size + 1 })];
+      const found: PlacedChange[] = [];
+      for (const change of changesBefore(state, readRepo(state, name).repo.id, before)) {
+        // One more than the page tells whether there is another.
+        if (found.push(change) > size) break;
+      }
       const last = found.length > size ? found[size - 1] : undefined;
       return {
-        entries: found.slice(0, size).map(({ value }) => decodeChange(value)),
-        nextPageToken: last === undefined ? '' : encodePageToken(positionText(positionOfKey(last.key))),
+        entries: found.slice(0, size).map(({ entry }) => entry),
+        nextPageToken: last === undefined ? '' : encodePageToken(positionText(last.position)),
       };
     });
   };
+}
+
+/** Changes that stand before a position, or all of them, last first. */
+function* changesBefore(state: StateReader, repoId: string, before: Position | undefined): Iterable<PlacedChange> {
+  const all = prefixRange(changePrefix(repoId));
+  const end = before === undefined ? all.end : changeKey(repoId, encodePosition(before));
+  for (const { key, value } of state.range({ start: all.start, end, reverse: true })) {
+    const first = positionOfKey(key);
+    const entries = decodeChanges(value);
+    for (const [at, entry] of [...entries.entries()].reverse()) {
+      const position = { index: first.index, ordinal: first.ordinal + at };
+      // A record that begins before the position may end behind it.
+      const isBehind = before !== undefined && position.index === before.index && position.ordinal >= before.ordinal;
+      if (!isBehind) yield { position, entry };
+    }
+  }
 }
 
 function positionText({ index, ordinal }: Position): string {

@@ -1,17 +1,15 @@
 import { MiB } from '../../../base/units.ts';
-import { zeroId } from '../../../git/object-id.ts';
 import type {
   Ref,
   RefResult,
   Repo,
-  RepoLogEntry,
   UpdateRefsRequest,
   UpdateRefsResponse,
 } from '../../../rpc/gen/stratum/v1/metadata.ts';
-import { formatOfRepo, readRepoWithId } from '../repo-state.ts';
+import { readRepoWithId, zeroOfRepo } from '../repo-state.ts';
 import type { StateReader, StateWrite } from '../state.ts';
 import { changeKey, encodePosition, refKey, refPrefix, repoKey } from '../state-keys.ts';
-import { encodeChange, encodeRef, encodeRepo } from '../state-records.ts';
+import { changesPerRecord, encodeChanges, encodeRef, encodeRepo } from '../state-records.ts';
 import type { Applied, EntryContext } from './applied.ts';
 import { changePacks } from './pack-list.ts';
 import { keepAnswer, replayedAnswer, updated } from './push-answers.ts';
@@ -40,7 +38,7 @@ export function applyUpdateRefs(
   const replayed = replayedAnswer(state, request);
   if (replayed !== undefined) return { writes: [], result: replayed };
 
-  const verdicts = judgeCommands(state, request.repoId, request.commands);
+  const verdicts = judgeCommands(state, stored.repo, request.commands);
   const refBytes = limitGrowth(verdicts, stored.refBytes);
   if (request.atomic && verdicts.some(({ fault }) => fault !== undefined)) {
     for (const verdict of verdicts) verdict.fault ??= atomicFailure;
@@ -117,15 +115,19 @@ function refWrites(
   { index, epoch, atMs }: EntryContext,
 ): StateWrite[] {
   const prefix = refPrefix(repoId);
-  const zero = zeroId(formatOfRepo(repo));
-  return changed.flatMap(({ command: { name }, before, after }, ordinal) => {
-    const ids = { oldId: before?.objectId ?? zero, newId: after?.objectId ?? zero };
-    const change: RepoLogEntry = { index, epoch, atMs, actor, ref: name, ...ids, pushId };
-    return [
-      { key: refKey(prefix, name), value: after === undefined ? undefined : encodeRef(after) },
-      { key: changeKey(repoId, encodePosition({ index, ordinal })), value: encodeChange(change) },
-    ];
-  });
+  const zero = zeroOfRepo(repo);
+  const writes: StateWrite[] = changed.map(({ command: { name }, after }) => ({
+    key: refKey(prefix, name),
+    value: after === undefined ? undefined : encodeRef(after),
+  }));
+  for (let ordinal = 0; ordinal < changed.length; ordinal += changesPerRecord) {
+    const entries = changed.slice(ordinal, ordinal + changesPerRecord).map(({ command: { name }, before, after }) => {
+      const ids = { oldId: before?.objectId ?? zero, newId: after?.objectId ?? zero };
+      return { index, epoch, atMs, actor, ref: name, ...ids, pushId };
+    });
+    writes.push({ key: changeKey(repoId, encodePosition({ index, ordinal })), value: encodeChanges(entries) });
+  }
+  return writes;
 }
 
 function resultOf({ command: { name }, fault }: RefVerdict): RefResult {

@@ -1,8 +1,7 @@
 import type { ErrorCode } from '../../../base/error-codes.ts';
-import { isZeroId } from '../../../git/object-id.ts';
-import type { Ref, RefCommand } from '../../../rpc/gen/stratum/v1/metadata.ts';
-import { refReader } from '../repo-state.ts';
-import type { StateReader } from '../state.ts';
+import type { Ref, RefCommand, Repo } from '../../../rpc/gen/stratum/v1/metadata.ts';
+import { refReader, zeroOfRepo } from '../repo-state.ts';
+import { emptyState, type StateReader } from '../state.ts';
 import { RefNamespace } from './ref-namespace.ts';
 
 /** Why a command was refused: a code of the error table and git's own words for it. */
@@ -25,12 +24,15 @@ export interface RefVerdict {
  * new name must not clash with another as a file does with a folder. Deletions that are granted
  * make room for the creations of the same request.
  */
-export function judgeCommands(state: StateReader, repoId: string, commands: readonly RefCommand[]): RefVerdict[] {
-  const read = refReader(state, repoId);
-  const verdicts = commands.map((command) => judgeValue(command, read(command.name)));
+export function judgeCommands(stored: StateReader, repo: Repo, commands: readonly RefCommand[]): RefVerdict[] {
+  // The largest pushes are the first ones, of whole mirrors: then there is nothing to look up.
+  const state = repo.refCount === 0n ? emptyState : stored;
+  const read = refReader(state, repo.id);
+  const zero = zeroOfRepo(repo);
+  const verdicts = commands.map((command) => judgeValue(command, read(command.name), zero));
   const granted = verdicts.filter(({ fault }) => fault === undefined);
   const deleted = granted.filter(({ after }) => after === undefined).map(({ command }) => command.name);
-  const namespace = new RefNamespace(state, repoId, new Set(deleted));
+  const namespace = new RefNamespace(state, repo.id, new Set(deleted));
   for (const verdict of granted) {
     if (verdict.before !== undefined || verdict.after === undefined) continue;
     const { name } = verdict.command;
@@ -41,14 +43,14 @@ export function judgeCommands(state: StateReader, repoId: string, commands: read
   return verdicts;
 }
 
-function judgeValue(command: RefCommand, before: Ref | undefined): RefVerdict {
+function judgeValue(command: RefCommand, before: Ref | undefined, zero: string): RefVerdict {
   const { name, oldId, newId, newPeeledId } = command;
-  const after = isZeroId(newId) ? undefined : { name, objectId: newId, peeledId: newPeeledId };
-  return { command, before, after, fault: valueFault(name, oldId, before) };
+  const after = newId === zero ? undefined : { name, objectId: newId, peeledId: newPeeledId };
+  return { command, before, after, fault: valueFault(name, oldId === zero ? undefined : oldId, before) };
 }
 
-function valueFault(name: string, oldId: string, before: Ref | undefined): RefFault | undefined {
-  if (isZeroId(oldId)) return before === undefined ? undefined : conflict(name, 'reference already exists');
+function valueFault(name: string, oldId: string | undefined, before: Ref | undefined): RefFault | undefined {
+  if (oldId === undefined) return before === undefined ? undefined : conflict(name, 'reference already exists');
   if (before === undefined) return conflict(name, `unable to resolve reference '${name}'`);
   return before.objectId === oldId ? undefined : conflict(name, `is at ${before.objectId} but expected ${oldId}`);
 }

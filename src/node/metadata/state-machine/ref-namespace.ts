@@ -1,5 +1,5 @@
 import { prefixRange, type StateReader } from '../state.ts';
-import { refKey, refNameOfKey, refPrefix } from '../state-keys.ts';
+import { refKey, refNameOf, refPrefix } from '../state-keys.ts';
 
 /**
  * Which names a repository's refs occupy during one request: those that are there, less the
@@ -43,8 +43,8 @@ export class RefNamespace {
   }
 
   #storedBelow(name: string): string | undefined {
-    for (const { key } of this.#state.range(prefixRange(refKey(this.#prefix, `${name}/`)))) {
-      const below = refNameOfKey(key);
+    for (const entry of this.#state.range(prefixRange(refKey(this.#prefix, `${name}/`)))) {
+      const below = refNameOf(entry);
       if (!this.#deleted.has(below)) return below;
     }
     return undefined;

@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import type { LogFields, Logger } from '../../../../src/base/log.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
@@ -98,6 +99,11 @@ export async function startFixture(options: Partial<FrontendOptions> = {}): Prom
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** Waits until a check passes; what other processes do takes its time on a busy machine. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 10_000, interval: 20 });
 }
 
 /** Runs the real git; failures are results, not exceptions. */

@@ -57,7 +57,8 @@ function parseAnswer(bytes: Buffer): RawAnswer {
   const headers = Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
   );
-  const rest = split < 0 ? Buffer.alloc(0) : bytes.subarray(split + 4);
+  if (split < 0) return { status: 0, headers, body: Buffer.alloc(0), whole: false };
+  const rest = bytes.subarray(split + 4);
   const status = Number(statusLine.split(' ')[1] ?? 0);
   if (headers['transfer-encoding'] === 'chunked') return { status, headers, ...unchunk(rest) };
   const length = Number(headers['content-length'] ?? rest.length);

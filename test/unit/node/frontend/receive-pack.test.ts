@@ -1,11 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { KiB } from '../../../../src/base/units.ts';
 import { encodePkt } from '../../../../src/git/pkt-line.ts';
-import { commit, type Fixture, git, gitOk, makePack, makeWork, startFixture } from './frontend-fixture.ts';
+import { commit, eventually, type Fixture, git, gitOk, makePack, makeWork, startFixture } from './frontend-fixture.ts';
 import { head, openSocket, post, rawRequest, readAnswer } from './raw-http.ts';
 
 const zero = '0'.repeat(40);
@@ -181,14 +182,15 @@ describe('a push', () => {
     expect(refs()).toEqual({ 'refs/heads/main': await head0() });
   });
 
-  it('with --quiet says nothing, without it shows progress', async () => {
+  it('shows the progress of git where it is wanted, and says nothing with --quiet', async () => {
+    const text = Array.from({ length: 5000 }, (_, at) => `line ${at}\n`).join('');
+    await commit(work, 'large.txt', text);
+    await commit(work, 'large.txt', `${text}more\n`);
     expect((await push('--quiet', 'main')).stderr).toBe('');
-    const many = body(
-      [`${zero} ${await head0()} refs/heads/b`],
-      makePack(work, ['HEAD']),
-      'report-status side-band-64k',
-    );
-    expect((await rawPush(many)).text).toContain('unpack ok');
+    await gitOk(work, ['checkout', '-q', '--orphan', 'other']);
+    await commit(work, 'large.txt', `${text}other\n`);
+    await commit(work, 'large.txt', `${text}others\n`);
+    expect((await push('--progress', 'other')).stderr).toMatch(/remote: Resolving deltas: 100%/);
   });
 
   it('takes a gzip body', async () => {
@@ -225,7 +227,7 @@ describe('what is wrong with a push is said in the protocol and changes nothing'
     const answer = await rawPush(body([`${zero} ${await head0()} refs/heads/main`], pack));
     expect(answer.text).toMatch(/unpack index-pack failed: .*\n.*ng refs\/heads\/main unpacker error/);
     nothingChanged();
-    await vi.waitFor(() => expect(quarantined()).toEqual([]));
+    await eventually(() => expect(quarantined()).toEqual([]));
   });
 
   it('a truncated pack, and none at all', async () => {
@@ -307,11 +309,7 @@ describe('what is wrong with a push is said in the protocol and changes nothing'
     const large = Buffer.concat([makePack(work, ['HEAD']), Buffer.alloc(200 * KiB)]);
     const bytes = body([`${zero} ${await head0()} refs/heads/main`], large);
     expect(await rawPush(bytes)).toMatchObject({ status: 413, text: expect.stringContaining('64.0 KiB') });
-    await commit(
-      work,
-      'noise.bin',
-      Buffer.from(Array.from({ length: 200_000 }, () => Math.floor(Math.random() * 256))),
-    );
+    await commit(work, 'noise.bin', randomBytes(200_000));
     const overrun = await git(work, ['-c', 'http.postBuffer=65536', 'push', fixture.url(), 'main']);
     expect(overrun).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('larger than 64.0 KiB') });
     expect(fixture.metadata.repos.size).toBe(0);
@@ -355,7 +353,7 @@ describe('when the services behind a push fail', () => {
     const result = await push('main');
     expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('only 1 of 2 copies: o2 refused') });
     expect(fixture.metadata.repos.size).toBe(0);
-    await vi.waitFor(() => expect(quarantined()).toEqual([]));
+    await eventually(() => expect(quarantined()).toEqual([]));
   });
 
   it('a swap that timed out: the pusher is told that the outcome is unknown', async () => {
@@ -397,7 +395,7 @@ describe('when the services behind a push fail', () => {
     expect(await push('main')).toMatchObject({ exitCode: 0 });
     expect(quarantined()).toHaveLength(1);
     background.resolve();
-    await vi.waitFor(() => expect(quarantined()).toEqual([]));
+    await eventually(() => expect(quarantined()).toEqual([]));
   });
 });
 
@@ -408,9 +406,9 @@ describe('a client that goes away', () => {
     const socket = openSocket(fixture.frontend.url);
     socket.write(head('POST', path, headers));
     socket.write(bytes.subarray(0, bytes.length - 20));
-    await vi.waitFor(() => expect(quarantined()).toHaveLength(1));
+    await eventually(() => expect(quarantined()).toHaveLength(1));
     socket.destroy();
-    await vi.waitFor(() => expect(quarantined()).toEqual([]));
+    await eventually(() => expect(quarantined()).toEqual([]));
     expect(fixture.metadata.repos.size).toBe(0);
     expect(await push('main')).toMatchObject({ exitCode: 0 });
   });
@@ -427,7 +425,7 @@ describe('a client that goes away', () => {
     socket.write(post(path, bytes));
     await writing.promise;
     socket.destroy();
-    await vi.waitFor(() => expect(fixture.log.lines.at(-1)?.fields).toMatchObject({ code: 'CANCELLED' }));
+    await eventually(() => expect(fixture.log.lines.at(-1)?.fields).toMatchObject({ code: 'CANCELLED' }));
     go.resolve();
     expect(fixture.metadata.updates).toEqual([]);
   });

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { encodePkt } from '../../../../src/git/pkt-line.ts';
-import { commit, type Fixture, git, gitOk, makeWork, startFixture } from './frontend-fixture.ts';
+import { commit, eventually, type Fixture, git, gitOk, makeWork, startFixture } from './frontend-fixture.ts';
 import { openSocket, post, rawRequest, readAnswer } from './raw-http.ts';
 
 const path = '/owner/name.git/git-upload-pack';
@@ -152,7 +152,11 @@ describe('a request that is wrong', () => {
     [['command=ls-refs', '|', 'teleport', '.'], "ERR unexpected line: 'teleport'"],
     [['agent=x', '.'], 'ERR no command requested'],
   ])('%j is answered with %s', async (texts, expected) => {
-    expect(await ask(lines(...texts))).toMatchObject({ status: 200, whole: true, text: expect.stringContaining(expected) });
+    expect(await ask(lines(...texts))).toMatchObject({
+      status: 200,
+      whole: true,
+      text: expect.stringContaining(expected),
+    });
   });
 
   it.each([
@@ -230,7 +234,9 @@ describe('a cached repository that is damaged is mended, and the fetch succeeds'
     const leftover = join(repositoryFolder(), 'objects', 'pack', `tmp_${'a'.repeat(64)}`);
     writeFileSync(leftover, 'half');
     await fixture.restart();
-    expect(readdirSync(join(repositoryFolder(), 'objects', 'pack')).filter((file) => file.startsWith('tmp_'))).toEqual([]);
+    expect(readdirSync(join(repositoryFolder(), 'objects', 'pack')).filter((file) => file.startsWith('tmp_'))).toEqual(
+      [],
+    );
     expect(await clone()).toMatchObject({ exitCode: 0 });
   });
 });
@@ -239,7 +245,10 @@ describe('a failure in the middle', () => {
   /** A stand-in for git that passes everything on but upload-pack. */
   async function replaceUploadPack(script: string) {
     const gitPath = join(fixture.folder, 'git');
-    writeFileSync(gitPath, `#!/bin/bash\nfor arg; do if [ "$arg" = upload-pack ]; then ${script}; fi; done\nexec git "$@"\n`);
+    writeFileSync(
+      gitPath,
+      `#!/bin/bash\nfor arg; do if [ "$arg" = upload-pack ]; then ${script}; fi; done\nexec git "$@"\n`,
+    );
     chmodSync(gitPath, 0o755);
     await fixture.restart({ gitPath });
   }
@@ -270,27 +279,17 @@ describe('a failure in the middle', () => {
     await new Promise((resolve) => socket.once('data', resolve));
     const pid = Number(readFileSync(join(fixture.folder, 'pid'), 'utf8'));
     socket.destroy();
-    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow());
+    await eventually(() => expect(() => process.kill(pid, 0)).toThrow());
   });
 
   it('more requests than git processes and queue get 503 and when to come back', async () => {
     await replaceUploadPack('sleep 1000');
     await fixture.restart({ gitPath: join(fixture.folder, 'git'), gitProcessesMax: 1, gitQueueMax: 1 });
-    const busy = [1, 2].map(() => {
-      const socket = openSocket(fixture.frontend.url);
-      socket.write(post(path, fetchTip(), { 'Git-Protocol': 'version=2' }));
-      return socket;
-    });
-    const refused = await vi.waitFor(async () => {
-      const socket = openSocket(fixture.frontend.url);
-      socket.setTimeout(300, () => socket.destroy());
-      socket.write(post(path, fetchTip(), { 'Git-Protocol': 'version=2' }));
-      const answer = await readAnswer(socket);
-      expect(answer.status).toBe(503);
-      return answer;
-    });
-    expect(refused.headers['retry-after']).toBe('5');
-    for (const socket of busy) socket.destroy();
+    const sockets = [1, 2, 3].map(() => openSocket(fixture.frontend.url));
+    for (const socket of sockets) socket.write(post(path, fetchTip(), { 'Git-Protocol': 'version=2' }));
+    const refused = await Promise.race(sockets.map(readAnswer));
+    expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    for (const socket of sockets) socket.destroy();
   });
 
   it('of the metadata service is told with its status', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { bundledChild } from './bundled-child.ts';
 import { sampleMetadata, temporaryFolder } from './sample-metadata.ts';
 import { readStoredPartition, replayed } from './stored-log.ts';
+import type { Acknowledged } from './update-until-killed.ts';
 
 /** Runs pushers until so many pushes were acknowledged, then kills them; the last acknowledged number of each repository. */
 async function pushUntilKilled(path: string, folder: string, pushers: number, acknowledgedMin: number) {
@@ -13,7 +14,7 @@ async function pushUntilKilled(path: string, folder: string, pushers: number, ac
   const last = new Map<string, number>();
   const enough = Promise.withResolvers<void>();
   let acknowledged = 0;
-  child.on('message', (message: { name: string; number: number }) => {
+  child.on('message', (message: Acknowledged) => {
     last.set(message.name, message.number);
     acknowledged += 1;
     if (acknowledged === acknowledgedMin) enough.resolve();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { bundledChild } from './bundled-child.ts';
+import type { RefusalReport } from './push-until-refused.ts';
 import { sampleMetadata, temporaryFolder } from './sample-metadata.ts';
 
 describe('a metadata node whose disk takes no more', () => {
@@ -13,7 +14,7 @@ describe('a metadata node whose disk takes no more', () => {
     // A file of limited length fails in the middle of a write as a full disk does.
     const limited = ['-c', 'ulimit -f 3000; exec "$0" "$@"', process.execPath, child, path];
     const { stdout } = await promisify(execFile)('sh', limited);
-    const report: { accepted: number; refusal: string; small: string; refCount: number } = JSON.parse(stdout);
+    const report: RefusalReport = JSON.parse(stdout);
     expect(report).toEqual({
       accepted: expect.any(Number),
       refusal: expect.stringMatching(/^(INTERNAL|DISK_FULL)$/),

@@ -20,10 +20,18 @@ export class MemoryState implements StateReader {
     }
   }
 
+  /** All records as hex, to be compared. */
+  dump(): (readonly [string, string])[] {
+    return this.entries().map(({ key, value }) => [key.toString('hex'), value.toString('hex')]);
+  }
+
   /** All records in the order of their keys. */
   entries(): StateEntry[] {
     // Latin-1 has one character for each byte, in the same order.
     const sorted = [...this.#records].sort(([a], [b]) => (a < b ? -1 : 1));
-    return sorted.map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value }));
+    return sorted.map(([text, value]) => {
+      const key = Buffer.from(text, 'latin1');
+      return { key, value, keyText: (from: number) => key.toString('utf8', from) };
+    });
   }
 }

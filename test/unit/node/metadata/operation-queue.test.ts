@@ -3,10 +3,10 @@ import { MetadataStore, type StoreTransaction } from '../../../../src/node/metad
 import { OperationQueue, type OperationQueueOptions } from '../../../../src/node/metadata/operation-queue.ts';
 import { PrimaryDuties } from '../../../../src/node/metadata/primary-duties.ts';
 import { RefsCache } from '../../../../src/node/metadata/refs-cache.ts';
-import { CreateRepoRequest } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
+import { CreateRepoRequest, UpdateRefsRequest } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
 import { manualClock } from '../../base/manual-clock.ts';
 import { recordingLog } from '../../base/recording-log.ts';
-import { temporaryFolder } from './sample-metadata.ts';
+import { command, id, temporaryFolder } from './sample-metadata.ts';
 import { heldTopology, metadataCluster } from './sample-topology.ts';
 
 /** A queue over a real store whose commits are counted, can be held back, and can be made to fail. */
@@ -33,10 +33,11 @@ async function openQueue(options: OperationQueueOptions = {}) {
     });
   };
   const log = recordingLog();
+  const refs = new RefsCache();
   const queue = new OperationQueue(options, {
     store: Object.assign(Object.create(store) as MetadataStore, { commit }),
     duties: new PrimaryDuties({ nodeId: 'm1' }, { topology }),
-    refs: new RefsCache(),
+    refs,
     clock: manualClock(),
     log,
   });
@@ -52,7 +53,7 @@ async function openQueue(options: OperationQueueOptions = {}) {
     gate.open = promise;
     return resolve;
   };
-  return { queue, submit, hold, batches, gate, topology, log };
+  return { queue, submit, hold, batches, gate, topology, log, refs };
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, at) => `a/${at}`);
@@ -145,6 +146,29 @@ describe('OperationQueue', () => {
     gate.failure = undefined;
     const again = await Promise.all(names(3).map((name) => submit(name)));
     expect(again).toHaveLength(3);
+  });
+
+  it('shows nobody the refs of a commit that failed, also when another takes their generation', async () => {
+    const { queue, submit, gate, refs } = await openQueue();
+    const repo = await submit('a/1');
+    refs.read(repo, () => []);
+    const push = (value: string) => {
+      const commands = [command('refs/heads/a', '', value)];
+      const request = UpdateRefsRequest.create({
+        repo: repo.name,
+        repoId: repo.id,
+        commands,
+        pushId: Buffer.from(value),
+      });
+      const limits = { bytes: 10, signal: new AbortController().signal };
+      return queue.submit<'updateRefs'>(repo.name, { $case: 'updateRefs', value: request }, limits);
+    };
+    gate.failure = new Error('the disk is gone');
+    await expect(push('lost')).rejects.toMatchObject({ code: 'INTERNAL' });
+    gate.failure = undefined;
+    const { refsGeneration } = await push('kept');
+    const shown = refs.read({ ...repo, refsGeneration }, () => expect.unreachable('the cache should have them'));
+    expect(shown).toMatchObject([{ objectId: id('kept') }]);
   });
 
   it('answers all that it has accepted before it stops, and takes nothing after', async () => {

@@ -6,6 +6,16 @@ import { UpdateRefsRequest } from '../../../../src/rpc/gen/stratum/v1/metadata.t
 import { recordingLog } from '../../base/recording-log.ts';
 import { heldTopology, metadataCluster } from './sample-topology.ts';
 
+/** What became of the pushes. */
+export interface RefusalReport {
+  /** Pushes of 500 refs that were accepted. */
+  readonly accepted: number;
+  /** Codes of the push after those, and of a small one after that; "ok" when it was accepted. */
+  readonly refusal: string;
+  readonly small: string;
+  readonly refCount: number;
+}
+
 // Pushes 500 refs at a time until one push is refused because the disk takes no more; then a small one.
 const [path = ''] = process.argv.slice(2);
 const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:7501' }));
@@ -41,7 +51,8 @@ async function main(): Promise<void> {
   const small = await push(repoId, ['refs/heads/small']);
   const { refs } = await node.handlers.getRefs({ repo: name, ifRepoId: '', ifGenerationNot: 0n }, call);
   await node.stop();
-  process.stdout.write(JSON.stringify({ accepted, refusal, small, refCount: refs.length }));
+  const report: RefusalReport = { accepted, refusal, small, refCount: refs.length };
+  process.stdout.write(JSON.stringify(report));
 }
 
 void main();

@@ -12,7 +12,7 @@ import {
   pushExpiryRange,
   pushIdOfAnswerKey,
   refKey,
-  refNameOfKey,
+  refNameOf,
   refPrefix,
   repoKey,
   repoRange,
@@ -51,7 +51,8 @@ describe('the keys of a partition’s state', () => {
   });
 
   it('give back what they were made of', () => {
-    expect(refNameOfKey(refKey(refPrefix(repoId), 'refs/heads/é'))).toBe('refs/heads/é');
+    const key = refKey(refPrefix(repoId), 'refs/heads/é');
+    expect(refNameOf({ keyText: (from) => key.toString('utf8', from) })).toBe('refs/heads/é');
     const position = { index: 2n ** 60n, ordinal: 99_999 };
     expect(positionOfKey(changeKey(repoId, encodePosition(position)))).toEqual(position);
     expect(pushIdOfAnswerKey(pushAnswerKey(repoId, pushId))).toEqual(pushId);

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import {
   decodeAnswer,
   decodeBytes,
-  decodeChange,
+  decodeChanges,
   decodeNumber,
   decodePack,
   decodeRef,
   decodeRepo,
   encodeAnswer,
   encodeBytes,
-  encodeChange,
+  encodeChanges,
   encodeNumber,
   encodePack,
   encodeRef,
@@ -29,7 +29,8 @@ const answer = {
     results: [{ name: 'refs/x', updated: false, errorCode: 'A', errorMessage: 'b' }],
   }),
 };
-const change = RepoLogEntry.create({ index: 9n, ref: 'refs/x', pushId: Buffer.alloc(16, 1) });
+const common = { index: 9n, epoch: 2n, atMs: 3n, actor: 'ada', pushId: Buffer.alloc(16, 1) };
+const changes = ['refs/x', 'refs/y'].map((ref) => RepoLogEntry.create({ ...common, ref, oldId: sha1, newId: sha1 }));
 
 describe('records of the metadata store', () => {
   it.each([
@@ -46,7 +47,7 @@ describe('records of the metadata store', () => {
   it('keep repositories, packs, changes, answers, numbers and bytes', () => {
     expect(decodeRepo(encodeRepo(repo))).toEqual(repo);
     expect(decodePack(encodePack(pack(3)))).toEqual(pack(3));
-    expect(decodeChange(encodeChange(change))).toEqual(change);
+    expect(decodeChanges(encodeChanges(changes))).toEqual(changes);
     expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer);
     expect(decodeNumber(encodeNumber(2n ** 63n))).toBe(2n ** 63n);
     expect(decodeBytes(encodeBytes(Buffer.from('x')))).toEqual(Buffer.from('x'));
@@ -55,7 +56,7 @@ describe('records of the metadata store', () => {
   it.each([
     ['a repository', encodeRepo(repo), decodeRepo],
     ['a pack', encodePack(pack(3)), decodePack],
-    ['a change', encodeChange(change), decodeChange],
+    ['changes', encodeChanges(changes), decodeChanges],
     ['an answer', encodeAnswer(answer), decodeAnswer],
     ['a number', encodeNumber(1n), decodeNumber],
     ['a ref', encodeRef({ objectId: sha1, peeledId: '' }), (bytes: Buffer) => decodeRef('refs/x', bytes)],

@@ -32,5 +32,5 @@ export async function readStoredPartition(path: string, partition: number): Prom
 export function replayed(partition: number, entries: readonly LogEntry[]): StoredPartition['state'] {
   const state = new MemoryState();
   for (const entry of entries) state.write(applyEntry(partition, state, entry).writes);
-  return state.entries().map(({ key, value }) => [key.toString('hex'), value.toString('hex')]);
+  return state.dump();
 }

@@ -5,6 +5,12 @@ import { UpdateRefsRequest } from '../../../../src/rpc/gen/stratum/v1/metadata.t
 import { recordingLog } from '../../base/recording-log.ts';
 import { heldTopology, metadataCluster } from './sample-topology.ts';
 
+/** The message for a push that was acknowledged. */
+export interface Acknowledged {
+  readonly name: string;
+  readonly number: number;
+}
+
 // Many pushes at once to one repository of its own each, and a message for each that was acknowledged.
 const [path = '', pushersText = '8'] = process.argv.slice(2);
 const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:7501' }));
@@ -26,7 +32,7 @@ async function pushForEver(pusher: number): Promise<void> {
     const pushId = systemRandom.bytes(16);
     const request = UpdateRefsRequest.create({ repo: name, repoId: repo?.id ?? '', commands, atomic: true, pushId });
     const { results } = await node.handlers.updateRefs(request, call);
-    if (results.every(({ updated }) => updated)) process.send?.({ name, number });
+    if (results.every(({ updated }) => updated)) process.send?.({ name, number } satisfies Acknowledged);
   }
 }
 

@@ -10,7 +10,11 @@ import { GrpcNode } from '../../../../src/replication/grpc-node.ts';
 import { MemoryBlobSource } from '../../../../src/replication/memory-blob-source.ts';
 import { callClientStream, callDuplex, callServerStream, callUnary } from '../../../../src/rpc/call.ts';
 import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
-import { ObjectServiceClient, ObjectServiceService } from '../../../../src/rpc/gen/stratum/v1/object.ts';
+import {
+  ObjectServiceClient,
+  ObjectServiceService,
+  type PutCacheEntryRequest,
+} from '../../../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../../../src/rpc/grpc-server.ts';
 import type { Topology, TopologySource } from '../../../../src/topology/topology.ts';
 import { recordingLog } from '../../base/recording-log.ts';
@@ -125,7 +129,9 @@ describe('ObjectNode', () => {
     const group = { fence, blobs: [{ oid, content }] };
     const [stored] = await Array.fromAsync(callDuplex(at.putBlobs.bind(at), streamOf(group), target('PutBlobs')));
     expect(stored?.results).toMatchObject([{ stored: true }]);
-    const [got] = await Array.fromAsync(callDuplex(at.getBlobs.bind(at), streamOf({ oids: [oid] }), target('GetBlobs')));
+    const [got] = await Array.fromAsync(
+      callDuplex(at.getBlobs.bind(at), streamOf({ oids: [oid] }), target('GetBlobs')),
+    );
     expect(got?.results[0]?.content.equals(content)).toBe(true);
     const all = { positionFrom: 0n, positionTo: 2n ** 64n - 1n, cursor: Buffer.alloc(0), pageSize: 0 };
     const { entries } = await callUnary(at.listBlobs.bind(at), all, target('ListBlobs'));
@@ -142,7 +148,7 @@ describe('ObjectNode', () => {
     const at = client();
     const get = Array.fromAsync(callServerStream(at.getCacheEntry.bind(at), { key: Buffer.alloc(32) }, target('Get')));
     await expect(get).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
-    const put = callClientStream(at.putCacheEntry.bind(at), streamOf(), target('Put'));
+    const put = callClientStream(at.putCacheEntry.bind(at), streamOf<PutCacheEntryRequest>(), target('Put'));
     await expect(put).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
   });
 

@@ -45,19 +45,29 @@ describe('GetRepoLog', () => {
     expect(nextPageToken).toBe('');
   });
 
-  it('goes on from a page to the next, also within one push', async () => {
+  it.each([
+    [10, 3],
+    [600, 100],
+    [600, 1_000],
+  ])('goes on from a page to the next within a push of %d refs, %d a page', async (refs, pageSize) => {
     const { calls, newRepo } = await sampleMetadata();
     const { id: repoId } = await newRepo();
-    const commands = Array.from({ length: 10 }, (_, at) => command(`refs/heads/b${at}`, '', 'a'));
-    await calls.updateRefs({ repo: 'team/app', repoId, commands });
+    const push = async (prefix: string) => {
+      const names = Array.from({ length: refs }, (_, at) => `refs/heads/${prefix}${at}`);
+      const commands = names.map((name) => command(name, '', 'a'));
+      await calls.updateRefs({ repo: 'team/app', repoId, commands });
+      return names;
+    };
+    const pushed = [...(await push('a')), ...(await push('b'))];
     const seen: string[] = [];
     let pageToken = '';
     do {
-      const page = await calls.getRepoLog({ repo: 'team/app', pageSize: 3, pageToken });
+      const page = await calls.getRepoLog({ repo: 'team/app', pageSize, pageToken });
+      expect(page.entries.length).toBeLessThanOrEqual(pageSize);
       seen.push(...page.entries.map(({ ref }) => ref));
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
-    expect(seen).toEqual(commands.map(({ name }) => name).toReversed());
+    expect(seen).toEqual(pushed.toReversed());
   });
 
   it('leaves out what changed nothing', async () => {

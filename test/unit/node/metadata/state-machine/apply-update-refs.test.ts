@@ -74,11 +74,11 @@ describe('the limits of one repository', () => {
 
   it('refuses a push whose packs would be too many, whole', () => {
     const replica = nearlyFull({ repo: { packCount: BigInt(packsMax) } });
-    const before = replica.state.entries();
+    const before = replica.state.dump();
     expect(() => push(replica, [command('refs/heads/a', '', '1')], { packs: [pack(1)] })).toThrow(
       expect.objectContaining({ code: 'TOO_LARGE' }),
     );
-    expect(replica.state.entries()).toEqual(before);
+    expect(replica.state.dump()).toEqual(before);
     expect(push(replica, [command('refs/heads/a', '', '1')]).results).toMatchObject([{ updated: true }]);
   });
 });

@@ -119,7 +119,7 @@ describe('the metadata state machine', () => {
           checkInvariants(replica, refs, repoId);
           expect(readRepo(replica.state, repoName).repo.refsGeneration).toBe(generation);
         });
-        expect(replica.follow().state.entries()).toEqual(replica.state.entries());
+        expect(replica.follow().state.dump()).toEqual(replica.state.dump());
       }),
       { numRuns: 150 },
     );
@@ -150,7 +150,7 @@ describe('the metadata state machine', () => {
   it('logs nothing for a refusal', () => {
     const replica = new LogReplica();
     create(replica, 1);
-    const before = replica.state.entries();
+    const before = replica.state.dump();
     try {
       create(replica, 2);
       expect.unreachable();
@@ -158,6 +158,6 @@ describe('the metadata state machine', () => {
       expect(hasCode(error, 'REPO_EXISTS')).toBe(true);
     }
     expect(replica.log).toHaveLength(1);
-    expect(replica.state.entries()).toEqual(before);
+    expect(replica.state.dump()).toEqual(before);
   });
 });

@@ -18,7 +18,11 @@ describe('GetBlob', () => {
     const whole = { oid: Buffer.alloc(32), offset: 0n, length: 0n, ...request };
     const [first, ...rest] = await Array.fromAsync(getBlob(node)(whole, call));
     const chunks = rest.map(({ part }) => (part?.$case === 'chunk' ? part.value : undefined));
-    return { first, content: Buffer.concat(chunks.filter((part) => part !== undefined)), others: chunks.includes(undefined) };
+    return {
+      first,
+      content: Buffer.concat(chunks.filter((part) => part !== undefined)),
+      others: chunks.includes(undefined),
+    };
   };
 
   it.each([0, 1, 3 * MiB])('sends the size first, then the %d bytes', async (bytes) => {
@@ -43,7 +47,11 @@ describe('GetBlob', () => {
 
   it('refuses what is no range of the blob, or no id', async () => {
     const oid = oidToBytes(await node.add(contentOf(100)));
-    for (const request of [{ oid, offset: 101n }, { oid, offset: 2n ** 64n - 1n }, { oid, length: 2n ** 60n }]) {
+    for (const request of [
+      { oid, offset: 101n },
+      { oid, offset: 2n ** 64n - 1n },
+      { oid, length: 2n ** 60n },
+    ]) {
       await expect(get(request)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     }
     await expect(get({ oid: Buffer.alloc(20) })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

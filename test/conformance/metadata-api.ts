@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import type { MetadataApi } from '../../src/client/metadata-api.ts';
+import {
+  CreateRepoRequest,
+  GetRefsRequest,
+  GetRepoLogRequest,
+  ListReposRequest,
+  ReplacePacksRequest,
+  type Repo,
+  UpdateRefsRequest,
+} from '../../src/rpc/gen/stratum/v1/metadata.ts';
+import { command, id, pack } from '../unit/node/metadata/sample-metadata.ts';
+
+const longName = `refs/heads/${'ä'.repeat(100)}/😀`;
+
+async function newRepo(api: MetadataApi, name = 'team/app'): Promise<Repo> {
+  const { repo } = await api.createRepo(CreateRepoRequest.create({ name }));
+  if (repo === undefined) throw new Error('the answer holds no repository');
+  return repo;
+}
+
+const pushTo = (repo: Repo, number: number, changes: Partial<UpdateRefsRequest>) =>
+  UpdateRefsRequest.create({ repo: repo.name, repoId: repo.id, pushId: Buffer.alloc(16, number), ...changes });
+
+/** What callers of the metadata service rely on, however it is reached. */
+export function describeMetadataApi(name: string, connect: () => Promise<MetadataApi>): void {
+  describe(`MetadataApi: ${name}`, () => {
+    it('carries a repository through its life', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      const commands = [command('refs/heads/main', '', 'a'), command(longName, '', 'b')];
+      const pushed = await api.updateRefs(pushTo(repo, 1, { commands, packs: [pack(1)], actor: 'ada' }));
+      expect(pushed).toMatchObject({ results: [{ updated: true }, { updated: true }], refsGeneration: 2n });
+      const { refs } = await api.getRefs(GetRefsRequest.create({ repo: repo.name }));
+      expect(refs).toEqual([
+        { name: 'refs/heads/main', objectId: id('a'), peeledId: '' },
+        { name: longName, objectId: id('b'), peeledId: '' },
+      ]);
+      const replaced = ReplacePacksRequest.create({
+        repo: repo.name,
+        repoId: repo.id,
+        remove: [pack(1).name],
+        add: [pack(2), pack(3)],
+        expectedGeneration: 2n,
+      });
+      expect(await api.replacePacks(replaced)).toEqual({ packsGeneration: 3n });
+      const headed = await api.setHead({ repo: repo.name, repoId: repo.id, head: longName });
+      expect(headed.repo).toMatchObject({ head: longName, refsGeneration: 3n });
+      const shown = await api.getRepo({ name: repo.name, includePacks: true });
+      expect(shown.packs.map(({ name: packName }) => packName)).toEqual([pack(2).name, pack(3).name]);
+      expect(shown.packs[0]?.packOid.equals(pack(2).packOid)).toBe(true);
+      const { entries } = await api.getRepoLog(GetRepoLogRequest.create({ repo: repo.name }));
+      expect(entries.map(({ ref, actor }) => [ref, actor])).toEqual([
+        [longName, 'ada'],
+        ['refs/heads/main', 'ada'],
+      ]);
+      expect(await api.deleteRepo({ name: repo.name, expectedId: repo.id })).toEqual({ deleted: true });
+      await expect(api.getRepo({ name: repo.name, includePacks: false })).rejects.toMatchObject({
+        code: 'REPO_NOT_FOUND',
+      });
+    });
+
+    it('tells errors with code, details and hint', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      await expect(newRepo(api)).rejects.toMatchObject({
+        code: 'REPO_EXISTS',
+        details: { kind: 'repository', id: repo.name },
+      });
+      await expect(api.getRefs(GetRefsRequest.create({ repo: 'team/none' }))).rejects.toMatchObject({
+        code: 'REPO_NOT_FOUND',
+        hint: expect.stringContaining('stratum repo'),
+      });
+      await expect(api.createRepo(CreateRepoRequest.create({ name: '../x' }))).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { field: 'name' },
+      });
+      const stale = ReplacePacksRequest.create({ repo: repo.name, repoId: repo.id, expectedGeneration: 9n });
+      await expect(api.replacePacks(stale)).rejects.toMatchObject({
+        code: 'VERSION_CONFLICT',
+        details: { expected: '9', current: '1' },
+      });
+    });
+
+    it('tells the fate of each ref, and the same again for a repeated push', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      const push = pushTo(repo, 1, {
+        commands: [command('refs/heads/a', '', '1'), command('refs/heads/a..', '', '1')],
+      });
+      const first = await api.updateRefs(push);
+      expect(first.results).toMatchObject([{ updated: true }, { updated: false, errorCode: 'REF_NAME_INVALID' }]);
+      expect(await api.updateRefs(push)).toEqual({ ...first, replayed: true });
+    });
+
+    it('shows every read what was acknowledged before it, with exactly one winner for each value', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      const generations: bigint[] = [];
+      for (let round = 1; round <= 5; round += 1) {
+        const answers = await Promise.all(
+          Array.from({ length: 8 }, (_, at) =>
+            api.updateRefs(
+              pushTo(repo, round * 10 + at, {
+                commands: [command('refs/heads/a', round === 1 ? '' : `${round - 1}`, `${round}`)],
+              }),
+            ),
+          ),
+        );
+        expect(answers.filter(({ results }) => results[0]?.updated)).toHaveLength(1);
+        const { refs, repo: seen } = await api.getRefs(GetRefsRequest.create({ repo: repo.name }));
+        expect(refs[0]?.objectId).toBe(id(round));
+        generations.push(seen?.refsGeneration ?? 0n);
+      }
+      expect(generations).toEqual([2n, 3n, 4n, 5n, 6n]);
+    });
+
+    it('lists the repositories of all partitions by name, page after page', async () => {
+      const api = await connect();
+      const names = Array.from({ length: 23 }, (_, at) => `team/${String(at).padStart(2, '0')}`);
+      await Promise.all(names.map((repoName) => newRepo(api, repoName)));
+      await newRepo(api, 'other/x');
+      const partitions = new Set<number>();
+      const seen: string[] = [];
+      let pageToken = '';
+      do {
+        const page = await api.listRepos(ListReposRequest.create({ prefix: 'team/', pageSize: 5, pageToken }));
+        for (const repo of page.repos) {
+          seen.push(repo.name);
+          partitions.add(repo.partition);
+        }
+        pageToken = page.nextPageToken;
+      } while (pageToken !== '');
+      expect(seen).toEqual(names);
+      expect(partitions.size).toBeGreaterThan(1);
+    });
+
+    it('ends a call whose caller has gone', async () => {
+      const api = await connect();
+      const signal = AbortSignal.abort(new Error('gone'));
+      await expect(api.getRefs(GetRefsRequest.create({ repo: 'team/app' }), { signal })).rejects.toThrow('gone');
+    });
+
+    it('refuses a push that is over the limits before it goes anywhere', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      const commands = Array.from({ length: 100_001 }, () => command('refs/heads/a', '', '1'));
+      await expect(api.updateRefs(pushTo(repo, 1, { commands }))).rejects.toMatchObject({
+        code: 'TOO_LARGE',
+        details: { limit: 100_000n, actual: 100_001n },
+      });
+    });
+  });
+}

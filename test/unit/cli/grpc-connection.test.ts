@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { systemRandom } from '../../../src/base/random.ts';
+import { GrpcConnection } from '../../../src/cli/grpc-connection.ts';
+import { SampleCoordinators } from '../client/sample-coordinators.ts';
+import { formedCluster } from '../topology/sample-cluster.ts';
+import { runCommand } from './run-command.ts';
+
+const coordinators = new SampleCoordinators();
+const open: GrpcConnection[] = [];
+afterEach(async () => {
+  for (const connection of open.splice(0)) await connection.close();
+  await coordinators.close();
+});
+
+function connect(address: string, timeoutMs = 5_000): GrpcConnection {
+  const options = { coordinators: [address], timeoutMs, signal: new AbortController().signal };
+  const connection = new GrpcConnection(options, { clock: systemClock, random: systemRandom });
+  open.push(connection);
+  return connection;
+}
+
+describe('a connection to a cluster', () => {
+  it('reads topology, leader, heartbeats and consensus over gRPC', async () => {
+    const topology = formedCluster();
+    const { address } = await coordinators.start({ topology });
+    const cluster = connect(address);
+    expect(await cluster.snapshot()).toEqual({
+      topology,
+      source: { node: 'coordinator', version: topology.version, term: topology.term },
+    });
+    expect(await cluster.leader()).toMatchObject({ leaderId: 'coordinator-1', leaderAddress: address });
+    expect(await cluster.consensusStatus()).toMatchObject({ driver: 'embedded', hasQuorum: true });
+    expect((await cluster.heartbeats()).map(({ nodeId }) => nodeId)).toEqual([...topology.nodes.keys()]);
+  });
+
+  it('watches the topology', async () => {
+    const { address } = await coordinators.start({ topology: formedCluster() });
+    const end = new AbortController();
+    for await (const event of connect(address).watch(0n, end.signal)) {
+      expect(event.kind).toBe('full-sync');
+      break;
+    }
+    end.abort();
+  });
+
+  it('gives clients that route by the topology', async () => {
+    const topology = formedCluster();
+    const { address } = await coordinators.start({ topology });
+    const cluster = connect(address, 300);
+    const [objects, metadata] = await Promise.all([cluster.objects(), cluster.metadata()]);
+    // The nodes of the sample do not run: the calls get as far as their addresses.
+    await expect(objects.get('0'.repeat(64) as never)).rejects.toMatchObject({ code: 'INSUFFICIENT_REPLICAS' });
+    await expect(metadata.getRepo({ name: 'a/b', includePacks: false })).rejects.toMatchObject({
+      row: { exit: 7 },
+    });
+  });
+
+  it('says within its time-out which coordinator does not answer', async () => {
+    const cluster = connect('127.0.0.1:1', 200);
+    await expect(cluster.snapshot()).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('127.0.0.1:1'),
+    });
+    await expect(cluster.objects()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+});
+
+describe('a command over gRPC', () => {
+  const world = {
+    connect: async (options: ConstructorParameters<typeof GrpcConnection>[0]) =>
+      new GrpcConnection(options, { clock: systemClock, random: systemRandom }),
+  };
+
+  it('finds the coordinators by flag and by variable', async () => {
+    const { address } = await coordinators.start({ topology: formedCluster() });
+    const byFlag = await runCommand(['leader', 'show', '--coordinator', address, '--field', 'address'], world);
+    expect(byFlag).toMatchObject({ exitCode: 0, stdout: `${address}\n` });
+    const env = { STRATUM_COORDINATORS: `127.0.0.1:1,${address}` };
+    const byVariable = await runCommand(['leader', 'show', '--field', 'address'], { ...world, env });
+    expect(byVariable).toMatchObject({ exitCode: 0, stdout: `${address}\n` });
+  });
+
+  it('ends with 7 and one line when no coordinator answers', async () => {
+    const argv = ['topology', 'show', '--coordinator', '127.0.0.1:1', '--timeout', '200ms', '-o', 'json'];
+    const { exitCode, stdout, stderr } = await runCommand(argv, world);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: '' });
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'UNREACHABLE', retryable: true, exitCode: 7 });
+  });
+});
