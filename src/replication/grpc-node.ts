@@ -107,4 +107,6 @@ async function* putRequests(source: BlobSource, fence: Fence): AsyncGenerator<Pu
   for await (const chunk of source.open()) yield { part: { $case: 'chunk', value: chunk } };
 }
 
-async function* noChunks(): AsyncGenerator<Buffer, void, undefined> {}
+async function* noChunks(): AsyncGenerator<Buffer, void, undefined> {
+  yield* [];
+}

@@ -1,6 +1,6 @@
 import { type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { isErrorCode } from '../base/error-codes.ts';
-import { asStratumError, hasCode, StratumError } from '../base/errors.ts';
+import { asStratumError, StratumError } from '../base/errors.ts';
 import { decodeErrorDetail, encodeErrorDetail } from './error-detail.ts';
 import { ErrorDetail, RpcStatus } from './gen/stratum/v1/errors.ts';
 
@@ -63,11 +63,6 @@ export function fromRpcError(error: unknown, origin: CallOrigin): StratumError {
     default:
       return new StratumError('INTERNAL', `${where}: ${error.message}`, undefined, { cause: error });
   }
-}
-
-/** Whether an error means that the connection itself is bad, so that another one is worth a try. */
-export function isConnectionError(error: unknown): boolean {
-  return hasCode(error, 'UNREACHABLE');
 }
 
 function isServiceError(error: unknown): error is ServiceError {

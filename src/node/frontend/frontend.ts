@@ -107,7 +107,7 @@ export class Frontend implements Part {
     this.#cache = cache;
     this.#quarantines = quarantines;
     this.#routes = {
-      health: new Health({ ready, metadata, stopping }),
+      health: new Health({ ready, stopping }),
       infoRefs: new InfoRefs({ agent: `stratum/${options.version}`, createOnPush }, { refs }),
       uploadPack: new UploadPack({ log, git, cache, refs }),
       receivePack: new ReceivePack(

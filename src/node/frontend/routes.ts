@@ -25,7 +25,7 @@ const dumbText =
 export async function route(exchange: Exchange, modules: RouteModules): Promise<void> {
   const { request, response } = exchange;
   const [rawPath = '', query = ''] = splitOnce(request.url ?? '', '?');
-  if (rawPath === '/healthz') return await modules.health.serve(response);
+  if (rawPath === '/healthz') return modules.health.serve(response);
   const path = parseRepositoryPath(rawPath);
   if (path === undefined)
     return answerText(response, 404, 'stratum: not found\nhint: Clone http://<host>/<owner>/<name>.git');
