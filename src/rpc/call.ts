@@ -155,28 +155,50 @@ async function* readAll<Response>(
   }
 }
 
-/** Sends all requests at the peer's pace; stops as soon as `answered` resolves. */
+/** Sends all requests at the peer's pace; stops as soon as `answered` resolves, also while it waits for its source. */
 async function writeAll<Request>(
   call: ClientWritableStream<Request> | ClientDuplexStream<Request, never>,
   requests: AsyncIterable<Request>,
   answered: Promise<boolean>,
 ): Promise<void> {
-  let done = false;
-  const over = answered.then(() => {
-    done = true;
-  });
+  const untilAnswered = new UntilAnswered(answered);
+  const source = requests[Symbol.asyncIterator]();
+  let exhausted = false;
   const stopped = new AbortController();
   try {
-    for await (const request of requests) {
-      if (done) return;
-      if (!call.write(request)) {
-        // A call that ends while it is waited for says why through its answer.
-        const drained = once(call, 'drain', { signal: stopped.signal }).catch(() => undefined);
-        await Promise.race([drained, over]);
-      }
+    for (;;) {
+      const step = await untilAnswered.wait(source.next());
+      if (step === undefined) return;
+      if (step.done) break;
+      if (!call.write(step.value)) await untilAnswered.wait(once(call, 'drain', { signal: stopped.signal }));
     }
-    if (!done) call.end();
+    exhausted = true;
+    call.end();
   } finally {
     stopped.abort();
+    // Not awaited: a source that hangs would not return either. What it says at its end is not the reason of ours.
+    if (!exhausted) source.return?.().catch(() => undefined);
+  }
+}
+
+/** Waits for one thing after another, each no longer than until the peer has answered. */
+class UntilAnswered {
+  #answered = false;
+  #wake: () => void = () => undefined;
+
+  constructor(answered: Promise<boolean>) {
+    void answered.then(() => {
+      this.#answered = true;
+      this.#wake();
+    });
+  }
+
+  /** The value of `work`, or undefined when the answer came first. */
+  wait<T>(work: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve(undefined);
+      work.then(resolve, reject);
+      if (this.#answered) resolve(undefined);
+    });
   }
 }
