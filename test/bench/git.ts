@@ -61,7 +61,8 @@ try {
     const times: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const repository = round === 0 ? 'team/app.git' : `team/push-${round}.git`;
-      if (target.name === 'http-backend') await source.git('init', '--quiet', '--bare', join(peerRoot, repository));
+      if (target.name === 'http-backend')
+        await source.git('init', '--quiet', '--bare', '--initial-branch=main', join(peerRoot, repository));
       times.push(await seconds(() => source.git('push', '--quiet', `${target.url}/${repository}`, '--all')));
     }
     note('first push', target, median(times));
