@@ -18,6 +18,8 @@ export interface GitCommand {
   readonly env?: Readonly<Record<string, string>>;
   /** Aborting it kills the process and everything that it started. */
   readonly signal?: AbortSignal | undefined;
+  /** It runs at the pace of a client, who may be slow: such processes have slots of their own. */
+  readonly isPaced?: boolean;
   /** Sees standard error as it comes. */
   readonly onStderr?: (chunk: Buffer) => void;
 }
@@ -30,6 +32,9 @@ export interface GitProcessOptions {
   /** Between SIGTERM and SIGKILL. */
   readonly killGraceMs: number;
 }
+
+/** Descriptors are freed as requests end. */
+const retryWithoutDescriptorsMs = 1_000;
 
 /** What a failed git process said last is kept up to this. */
 const stderrBytesMax = 8 * KiB;
@@ -61,6 +66,12 @@ export class GitProcess {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
+    if ((this.#child.stdin as Writable | undefined) === undefined) {
+      // Out of file descriptors the system starts nothing; the event that follows says no more than that.
+      this.#child.once('error', () => undefined);
+      const message = 'git cannot be started: no file descriptors are left';
+      throw new StratumError('OVERLOADED', message, { retryAfterMs: retryWithoutDescriptorsMs });
+    }
     this.stdin = this.#child.stdin;
     this.stdout = this.#child.stdout;
     // A process that ends before it has read its input breaks the pipe; its exit code says why.

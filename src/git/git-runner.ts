@@ -22,20 +22,26 @@ export interface GitRun extends GitCommand {
   readonly outputBytesMax?: number;
 }
 
+/** Slow clients that may be served for each process that computes: most of them wait for their network. */
+const pacedFactor = 8;
+
+/** A client that has waited for so long is better off with another frontend. */
+const waitMaxMs = 30_000;
+
 /** Starts git processes, at most `processesMax` at once, in the environment of src/git/git-environment.ts. */
 export class GitRunner {
   readonly #slots: Slots;
+  /** For processes at a client's pace: stalled clients must not keep everybody from the short ones. */
+  readonly #pacedSlots: Slots;
   readonly #options: GitProcessOptions;
   readonly #clock: Clock;
   readonly #running = new Set<GitProcess>();
 
   constructor(options: GitRunnerOptions, modules: { readonly clock: Clock }) {
-    this.#slots = new Slots({
-      what: 'git processes',
-      slotsMax: options.processesMax,
-      queueMax: options.queueMax,
-      retryAfterMs: 5_000,
-    });
+    const { processesMax, queueMax } = options;
+    const bounds = { what: 'git processes', queueMax, waitMaxMs, retryAfterMs: 5_000 };
+    this.#slots = new Slots({ ...bounds, slotsMax: processesMax }, modules);
+    this.#pacedSlots = new Slots({ ...bounds, slotsMax: processesMax * pacedFactor }, modules);
     this.#options = {
       gitPath: options.gitPath ?? 'git',
       searchPath: options.searchPath ?? process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
@@ -51,7 +57,8 @@ export class GitRunner {
 
   /** Waits for a slot and starts a process; its caller reads its output to the end or kills it. */
   async start(command: GitCommand): Promise<GitProcess> {
-    const release = await this.#slots.acquire(command.signal);
+    const slots = command.isPaced === true ? this.#pacedSlots : this.#slots;
+    const release = await slots.acquire(command.signal);
     try {
       command.signal?.throwIfAborted();
       const child = new GitProcess(command, this.#options, { clock: this.#clock });

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { StratumError } from '../base/errors.ts';
 
 /** Bounds of a {@link Slots}. */
@@ -7,6 +8,8 @@ export interface SlotsOptions {
   readonly slotsMax: number;
   /** Callers that may wait; one more is refused with OVERLOADED. */
   readonly queueMax: number;
+  /** Milliseconds that a caller may wait; then OVERLOADED too. */
+  readonly waitMaxMs: number;
   /** What OVERLOADED tells the caller to wait. */
   readonly retryAfterMs: number;
 }
@@ -18,11 +21,13 @@ interface Waiter {
 /** A bounded number of slots with a bounded queue of callers, served in order of arrival. */
 export class Slots {
   readonly #options: SlotsOptions;
+  readonly #clock: Clock;
   readonly #waiters = new Set<Waiter>();
   #taken = 0;
 
-  constructor(options: SlotsOptions) {
+  constructor(options: SlotsOptions, modules: { readonly clock: Clock }) {
     this.#options = options;
+    this.#clock = modules.clock;
   }
 
   /** Slots in use. */
@@ -49,21 +54,30 @@ export class Slots {
   }
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
-    const { what, queueMax, retryAfterMs } = this.#options;
+    const { what, queueMax, waitMaxMs, retryAfterMs } = this.#options;
     if (this.#waiters.size >= queueMax) {
       throw new StratumError('OVERLOADED', `too many ${what}: ${queueMax} wait already`, { retryAfterMs });
     }
     return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#waiters.delete(waiter);
+        timer.cancel();
+        signal?.removeEventListener('abort', onAbort);
+      };
       const waiter: Waiter = {
         grant: () => {
-          signal?.removeEventListener('abort', onAbort);
+          end();
           resolve();
         },
       };
       const onAbort = () => {
-        this.#waiters.delete(waiter);
+        end();
         reject(signal?.reason);
       };
+      const timer = this.#clock.after(waitMaxMs, () => {
+        end();
+        reject(new StratumError('OVERLOADED', `no slot for ${what} became free in ${waitMaxMs} ms`, { retryAfterMs }));
+      });
       this.#waiters.add(waiter);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
@@ -76,7 +90,6 @@ export class Slots {
       return;
     }
     // The slot passes on without being free in between, so that nobody overtakes the queue.
-    this.#waiters.delete(next);
     next.grant();
   }
 }

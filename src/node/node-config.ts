@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { StratumError } from '../base/errors.ts';
 import type { LogLevel } from '../telemetry/log.ts';
@@ -198,6 +199,8 @@ function complete(values: ReadonlyMap<string, unknown>): NodeConfig {
   const listen = config.listen ?? (isCoordinator ? '127.0.0.1:7480' : '127.0.0.1:0');
   const complete = {
     ...config,
+    // git runs in folders of its own, where a relative path would mean another place.
+    dataDir: resolve(config.dataDir),
     roles: nodeRoles.filter((role) => config.roles.includes(role)),
     cluster,
     listen,

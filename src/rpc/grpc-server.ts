@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { StratumError } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
 import './grpc-log.ts';
@@ -12,17 +13,22 @@ export interface GrpcServerOptions {
   readonly port: number;
 }
 
+/** What calls in flight may take at a stop: half of what a part has, so that the stop itself succeeds. */
+const stopGraceMs = 5_000;
+
 /** The gRPC listener of a process: its services, the standard health service, and reflection. */
 export class GrpcServer implements Part {
   readonly name = 'gRPC listener';
   readonly #options: GrpcServerOptions;
+  readonly #clock: Clock;
   readonly #server: Server;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
   readonly #services: string[] = [];
   #port: number | undefined;
 
-  constructor(options: GrpcServerOptions) {
+  constructor(options: GrpcServerOptions, modules: { readonly clock: Clock } = { clock: systemClock }) {
     this.#options = options;
+    this.#clock = modules.clock;
     this.#server = new Server({
       'grpc.max_receive_message_length': messageBytesMax,
       'grpc.max_send_message_length': messageBytesMax,
@@ -64,13 +70,15 @@ export class GrpcServer implements Part {
     });
   }
 
-  /** Refuses new calls and lets those in flight finish; the signal ends them. */
+  /** Refuses new calls, lets those in flight finish for a while, then ends them; the signal ends them earlier. */
   stop(signal: AbortSignal): Promise<void> {
     this.setServing(false);
     return new Promise((resolve) => {
       const force = () => this.#server.forceShutdown();
+      const grace = this.#clock.after(stopGraceMs, force);
       signal.addEventListener('abort', force, { once: true });
       this.#server.tryShutdown(() => {
+        grace.cancel();
         signal.removeEventListener('abort', force);
         resolve();
       });

@@ -110,7 +110,8 @@ export class DiskBlobStore implements BlobStore {
     await this.#locks.run(oid, async () => this.#pin(oid));
     try {
       if (size <= this.#indexedBytesMax) return await this.#putIndexed(oid, size, content);
-      if (await this.#isHeld(oid)) return await this.#renew(oid, content);
+      // Hashed, not trusted: a copy that has rotted must not count as one of W.
+      if ((await this.verify(oid)) === 'PRESENT') return await this.#renew(oid, content);
       return await this.#putFile(oid, size, content);
     } finally {
       this.#unpin(oid);
@@ -277,12 +278,6 @@ export class DiskBlobStore implements BlobStore {
   }
 
   /** Whether there is a copy as far as can be told without reading it. */
-  async #isHeld(oid: Oid): Promise<boolean> {
-    const record = this.#index.record(oid);
-    if (!isGood(record)) return false;
-    return record.place === 'index' || (await this.#files.size(oid)) === record.size;
-  }
-
   /** Marks a copy as damaged and moves its file aside; called in the blob's turn. */
   async #quarantine(oid: Oid, got: string): Promise<void> {
     const size = await this.#index.change(oid, (current) => ({

@@ -33,7 +33,7 @@ export async function receivePack(runner: GitRunner, reception: PackReception): 
   const { path, packBytesMax, onProgress, signal } = reception;
   const args = ['index-pack', '--stdin', '--fix-thin', '--strict', '--rev-index', `--max-input-size=${packBytesMax}`];
   if (onProgress !== undefined) args.push('--show-resolving-progress');
-  const command = { args, gitDir: path, signal };
+  const command = { args, gitDir: path, signal, isPaced: true };
   const child = await runner.start(onProgress === undefined ? command : { ...command, onStderr: onProgress });
   const output = readText(child.stdout);
   let uploadError: unknown;

@@ -36,7 +36,10 @@ export async function* readBody(
   } catch (error) {
     throw asBodyError(error, request);
   } finally {
-    if (content !== request) request.unpipe();
+    if (content !== request) {
+      request.unpipe();
+      content.destroy();
+    }
   }
 }
 
@@ -107,6 +110,8 @@ function decoded(request: IncomingMessage): Readable {
     const details = { field: 'Content-Encoding', reason: 'unknown', expected: 'gzip, deflate or identity' };
     throw new StratumError('INVALID_ARGUMENT', `unknown Content-Encoding '${encoding.slice(0, 50)}'`, details);
   }
+  // Who iterates sees its errors; one that comes when nobody iterates any more concerns nobody.
+  stream.on('error', () => undefined);
   request.once('close', () => {
     if (!request.complete) stream.destroy(new StratumError('CANCELLED', 'the client went away'));
   });

@@ -98,6 +98,7 @@ export class UploadPack {
   async #run(exchange: Exchange, repository: CachedRepository, body: Buffer): Promise<Run> {
     const version = exchange.protocolVersion;
     const child = await this.#modules.git.start({
+      isPaced: true,
       args: ['upload-pack', '--stateless-rpc', '--strict', repository.path],
       gitDir: repository.path,
       config: uploadPackConfig,

@@ -1,10 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { Slots } from '../../../src/git/slots.ts';
+import { manualClock } from '../base/manual-clock.ts';
 
-const slots = (slotsMax: number, queueMax: number) =>
-  new Slots({ what: 'things', slotsMax, queueMax, retryAfterMs: 1000 });
+const slots = (slotsMax: number, queueMax: number, clock = manualClock()) =>
+  new Slots({ what: 'things', slotsMax, queueMax, waitMaxMs: 500, retryAfterMs: 1000 }, { clock });
 
 describe('Slots', () => {
+  it('refuses a caller whose turn does not come in time, and lets the next one have it', async () => {
+    const clock = manualClock();
+    const one = slots(1, 10, clock);
+    const release = await one.acquire();
+    const tired = one.acquire();
+    clock.advance(400);
+    const patient = one.acquire();
+    clock.advance(100);
+    await expect(tired).rejects.toMatchObject({ code: 'OVERLOADED', details: { retryAfterMs: 1000 } });
+    release();
+    (await patient)();
+    expect([one.taken, one.waiting, clock.pendingTimers()]).toEqual([0, 0, 0]);
+  });
+
   it('serves callers in order of arrival', async () => {
     const one = slots(1, 10);
     const release = await one.acquire();

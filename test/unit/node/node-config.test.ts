@@ -35,6 +35,10 @@ describe('the configuration of a node', () => {
     expect(config).toMatchObject({ weight: 30, logLevel: 'warn', httpListen: '127.0.0.1:1' });
   });
 
+  it('makes a relative data folder absolute: git runs in other folders', () => {
+    expect(load({ flags: { dataDir: 'data' } }).dataDir).toBe(join(process.cwd(), 'data'));
+  });
+
   it('treats an empty variable as not set', () => {
     expect(load({ env: { STRATUM_WEIGHT: '' } }).weight).toBe(100);
   });

@@ -2,8 +2,11 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CoordinatorServiceService } from '../../../src/rpc/gen/stratum/v1/coordinator.ts';
+import { ObjectServiceClient, ObjectServiceService } from '../../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../../src/rpc/grpc-server.ts';
+import { unary } from '../../../src/rpc/handlers.ts';
 import { reflectionService } from '../../../src/rpc/reflection-service.ts';
+import { manualClock } from '../base/manual-clock.ts';
 
 const started: GrpcServer[] = [];
 afterEach(async () => {
@@ -65,6 +68,28 @@ describe('GrpcServer', () => {
     await expect(health(server.address, '')).resolves.toMatchObject({ status: 'NOT_SERVING' });
     server.setServing(true);
     await expect(health(server.address, 'stratum.v1.CoordinatorService')).resolves.toMatchObject({ status: 'SERVING' });
+  });
+
+  it('ends a call that does not finish after a grace period, and has stopped then', async () => {
+    const clock = manualClock();
+    const server = new GrpcServer({ host: '127.0.0.1', port: 0 }, { clock });
+    const begun = Promise.withResolvers<void>();
+    const hang = () => {
+      begun.resolve();
+      return new Promise<never>(() => undefined);
+    };
+    server.add(ObjectServiceService, { hasBlobs: unary(hang) });
+    await server.start();
+    const client = new ObjectServiceClient(server.address, credentials.createInsecure());
+    const call = new Promise((resolve) =>
+      client.hasBlobs({ oids: [], verify: false }, (error) => resolve(error?.code)),
+    );
+    await begun.promise;
+    const stopped = server.stop(new AbortController().signal);
+    clock.advance(5_000);
+    await stopped;
+    expect(await call).not.toBeUndefined();
+    client.close();
   });
 
   it('describes its services by reflection', async () => {

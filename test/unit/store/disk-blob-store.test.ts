@@ -159,6 +159,14 @@ describe('DiskBlobStore', () => {
     expect(await at.verify(largeOid)).toBe('PRESENT');
   });
 
+  it('writes a large blob anew when it is put again and its copy has rotted, so that no rotten copy counts', async () => {
+    const { store: at } = await opened();
+    await putContent(at, large);
+    await writeFile(blobFile(path, largeOid), contentOf(large.length, 2));
+    await putContent(at, large);
+    expect(await at.verify(largeOid)).toBe('PRESENT');
+  });
+
   describe('on a disk that is almost full', () => {
     const disk = { freeBytes: 10 * MiB, capacityBytes: 20 * MiB };
     const measureDisk = async () => disk;

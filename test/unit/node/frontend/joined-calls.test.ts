@@ -30,6 +30,23 @@ describe('JoinedCalls', () => {
     expect(started).toHaveLength(3);
   });
 
+  it('does not end the process when all who waited for a call that fails have gone', async () => {
+    const { started, calls } = controlled();
+    void calls.run('a');
+    // The client of the only caller that the next call has is gone already.
+    await expect(calls.run('a', AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+    started[0]?.resolve('fine');
+    await settle();
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    started[1]?.reject(new Error('no such repository'));
+    await settle();
+    await settle();
+    process.off('unhandledRejection', note);
+    expect([started.length, unhandled]).toEqual([2, []]);
+  });
+
   it('keeps keys apart', () => {
     const { started, calls } = controlled();
     void calls.run('a');

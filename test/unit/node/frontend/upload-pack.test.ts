@@ -285,7 +285,8 @@ describe('a failure in the middle', () => {
   it('more requests than git processes and queue get 503 and when to come back', async () => {
     await replaceUploadPack('sleep 1000');
     await fixture.restart({ gitPath: join(fixture.folder, 'git'), gitProcessesMax: 1, gitQueueMax: 1 });
-    const sockets = [1, 2, 3].map(() => openSocket(fixture.frontend.url));
+    // Eight slow readers for the one process that computes, one in the queue, and one more.
+    const sockets = Array.from({ length: 10 }, () => openSocket(fixture.frontend.url));
     for (const socket of sockets) socket.write(post(path, fetchTip(), { 'Git-Protocol': 'version=2' }));
     const refused = await Promise.race(sockets.map(readAnswer));
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
