@@ -1,10 +1,11 @@
 import { statfsSync } from 'node:fs';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import type { Database } from 'lmdb';
 import { StratumError } from '../base/errors.ts';
 import { TopologyUpdate as UpdateMessage } from '../rpc/gen/stratum/v1/coordinator.ts';
 import { Topology as TopologyMessage } from '../rpc/gen/stratum/v1/types.ts';
 import { decodeTopology, decodeUpdate, encodeTopology, encodeUpdate } from '../rpc/topology-codec.ts';
 import { singleKey } from '../store/keys.ts';
+import { type LmdbEnvironment, openLmdb } from '../store/lmdb-environment.ts';
 import type { Topology, TopologyUpdate } from '../topology/topology.ts';
 import type { StoredCluster, StoreWrite, TopologyStore } from './topology-store.ts';
 
@@ -17,19 +18,14 @@ const freeBytesMin = 1_048_576n;
 /** The embedded driver's store: one LMDB environment in a folder whose lock the caller holds. */
 export class LmdbTopologyStore implements TopologyStore {
   readonly #path: string;
-  #database: RootDatabase<Buffer, Buffer> | undefined;
+  #database: LmdbEnvironment | undefined;
 
   constructor(options: { readonly path: string }) {
     this.#path = options.path;
   }
 
   async load(): Promise<StoredCluster | undefined> {
-    this.#database = open<Buffer, Buffer>({
-      path: this.#path,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      overlappingSync: false,
-    });
+    this.#database = openLmdb(this.#path);
     return this.#read(this.#database);
   }
 
@@ -77,7 +73,7 @@ export class LmdbTopologyStore implements TopologyStore {
     }
   }
 
-  #opened(): RootDatabase<Buffer, Buffer> {
+  #opened(): LmdbEnvironment {
     if (this.#database !== undefined) return this.#database;
     throw new StratumError('SHUTTING_DOWN', `the store ${this.#path} is not open`);
   }

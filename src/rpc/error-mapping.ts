@@ -3,6 +3,7 @@ import { isErrorCode } from '../base/error-codes.ts';
 import { asStratumError, StratumError } from '../base/errors.ts';
 import { decodeErrorDetail, encodeErrorDetail } from './error-detail.ts';
 import { ErrorDetail, RpcStatus } from './gen/stratum/v1/errors.ts';
+import { messageBytesMax } from './limits.ts';
 
 /** The standard trailer for typed details, understood by grpcurl and the like. */
 export const statusDetailsTrailer = 'grpc-status-details-bin';
@@ -44,18 +45,19 @@ export function fromRpcError(error: unknown, origin: CallOrigin): StratumError {
   const detail = readTrailer(error.metadata);
   if (detail !== undefined && isErrorCode(detail.code)) return decodeErrorDetail(detail);
   const where = `${origin.method} at ${origin.endpoint}`;
-  const endpoint = {
-    endpoint: origin.endpoint,
-    method: origin.method,
-    timeoutMs: origin.timeoutMs,
-  };
+  const timeoutMs = Math.round(origin.timeoutMs);
+  const endpoint = { endpoint: origin.endpoint, method: origin.method, timeoutMs };
   switch (error.code) {
     case status.DEADLINE_EXCEEDED:
-      return new StratumError('DEADLINE_EXCEEDED', `${where} gave no answer within ${origin.timeoutMs} ms`, endpoint, {
+      return new StratumError('DEADLINE_EXCEEDED', `${where} gave no answer within ${timeoutMs} ms`, endpoint, {
         cause: error,
       });
     case status.UNAVAILABLE:
-      return new StratumError('UNREACHABLE', `${where}: ${error.details}`, endpoint, { cause: error });
+      return new StratumError('UNREACHABLE', `${where}: ${connectFailure(error.details)}`, endpoint);
+    case status.RESOURCE_EXHAUSTED: {
+      const details = { what: 'gRPC message', limit: BigInt(messageBytesMax) };
+      return new StratumError('TOO_LARGE', `${where}: ${error.details}`, details, { cause: error });
+    }
     case status.CANCELLED:
       return new StratumError('CANCELLED', `${where} was cancelled`, undefined, { cause: error });
     case status.UNIMPLEMENTED:
@@ -63,6 +65,12 @@ export function fromRpcError(error: unknown, origin: CallOrigin): StratumError {
     default:
       return new StratumError('INTERNAL', `${where}: ${error.message}`, undefined, { cause: error });
   }
+}
+
+/** grpc-js wraps the system's words in its own; only the system's help somebody who reads them. */
+function connectFailure(details: string): string {
+  const inner = details.replace(/^No connection established\. Last error: (?:Error: )?/, '');
+  return inner.replace(/\.?\s*Resolution note:.*$/s, '');
 }
 
 function isServiceError(error: unknown): error is ServiceError {

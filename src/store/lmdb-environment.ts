@@ -1,4 +1,5 @@
 import { open, type RootDatabase } from 'lmdb';
+import { checkDatabaseFile } from './check-database-file.ts';
 import { diskError } from './disk-error.ts';
 
 /** An LMDB environment with bytes for keys and values. */
@@ -9,9 +10,11 @@ export type LmdbEnvironment = RootDatabase<Buffer, Buffer>;
  * `overlappingSync: false` makes the commit itself sync, so that a resolved transaction is on disk
  * (seen in a system call trace: fdatasync of the pages, then a synchronous write of the meta page,
  * then the promise). `eventTurnBatching: false` because with it a failed commit, of a full disk for
- * example, also rejects a promise that nobody can reach, and that ends the process.
+ * example, also rejects a promise that nobody can reach, and that ends the process. DATA_CORRUPT when
+ * the file is no database, or a part of one.
  */
 export function openLmdb(path: string): LmdbEnvironment {
+  checkDatabaseFile(path);
   return open<Buffer, Buffer>({
     path,
     encoding: 'binary',

@@ -1,6 +1,5 @@
-import { open, type RootDatabase } from 'lmdb';
 import { singleKey } from '../../store/keys.ts';
-import { checkDatabaseFile } from './check-database-file.ts';
+import { type LmdbEnvironment, openLmdb } from '../../store/lmdb-environment.ts';
 import { commitError } from './commit-error.ts';
 import type { StateEntry, StateRange, StateReader, StateWrite } from './state.ts';
 
@@ -22,26 +21,17 @@ export type StoreSnapshot = Pick<StoreTransaction, 'state' | 'position'>;
  * a transaction only after its sync; `overlappingSync: false` keeps it so).
  */
 export class MetadataStore {
-  readonly #database: RootDatabase<Buffer, Buffer>;
+  readonly #database: LmdbEnvironment;
   readonly #path: string;
 
-  private constructor(path: string, database: RootDatabase<Buffer, Buffer>) {
+  private constructor(path: string, database: LmdbEnvironment) {
     this.#path = path;
     this.#database = database;
   }
 
   /** Opens or creates the store; DATA_CORRUPT when the file is no database, or a part of one. */
   static open(path: string): MetadataStore {
-    checkDatabaseFile(path);
-    const database = open<Buffer, Buffer>({
-      path,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      overlappingSync: false,
-      // Its promise for a turn's batch is nobody's: a commit that fails would end the process as an unhandled rejection.
-      eventTurnBatching: false,
-    });
-    return new MetadataStore(path, database);
+    return new MetadataStore(path, openLmdb(path));
   }
 
   /** Reads one moment: every commit that has resolved is in it. `work` must not await. */
@@ -88,10 +78,10 @@ export class MetadataStore {
 }
 
 class PartitionState implements StateReader {
-  readonly #database: RootDatabase<Buffer, Buffer>;
+  readonly #database: LmdbEnvironment;
   readonly #prefix: Buffer;
 
-  constructor(database: RootDatabase<Buffer, Buffer>, prefix: Buffer) {
+  constructor(database: LmdbEnvironment, prefix: Buffer) {
     this.#database = database;
     this.#prefix = prefix;
   }

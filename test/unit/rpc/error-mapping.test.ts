@@ -79,12 +79,20 @@ describe('an error of the transport', () => {
     [status.DEADLINE_EXCEEDED, 'DEADLINE_EXCEEDED'],
     [status.CANCELLED, 'CANCELLED'],
     [status.UNIMPLEMENTED, 'UNIMPLEMENTED'],
+    [status.RESOURCE_EXHAUSTED, 'TOO_LARGE'],
     [status.INTERNAL, 'INTERNAL'],
   ])('status %i becomes %s and names the endpoint', (code, expected) => {
     const metadata = new Metadata();
     const error = fromRpcError(Object.assign(new Error('raw'), { code, details: 'raw', metadata }), origin);
     expect(error.code).toBe(expected);
     expect(error.message).toContain(origin.endpoint);
+  });
+
+  it('says why there is no connection in the system’s words, without the library’s', () => {
+    const details = 'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ';
+    const metadata = new Metadata();
+    const raw = Object.assign(new Error(details), { code: status.UNAVAILABLE, details, metadata });
+    expect(fromRpcError(raw, origin).message).toBe('Test at 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1');
   });
 
   it('survives a trailer that is not ours', () => {

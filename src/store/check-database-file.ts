@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { StratumError, systemCode } from '../../base/errors.ts';
+import { StratumError, systemCode } from '../base/errors.ts';
 
 /**
  * Where LMDB's data format 2 (lmdb-js 3) keeps what is needed here, in each of the two meta pages at
@@ -55,6 +55,6 @@ function readMeta(file: number, position: number): Buffer | undefined {
 
 function corrupt(path: string, fault: string): StratumError<'DATA_CORRUPT'> {
   return new StratumError('DATA_CORRUPT', `${path} cannot be opened: ${fault}`, undefined, {
-    hint: 'restore the data folder from a copy; without one, the repositories of this node are lost',
+    hint: 'restore the data folder from a copy; what only this node had is lost without one',
   });
 }

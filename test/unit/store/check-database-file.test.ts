@@ -1,9 +1,9 @@
 import { open as openFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkDatabaseFile } from '../../../../src/node/metadata/check-database-file.ts';
-import { MetadataStore } from '../../../../src/node/metadata/metadata-store.ts';
-import { temporaryFolder } from './sample-metadata.ts';
+import { MetadataStore } from '../../../src/node/metadata/metadata-store.ts';
+import { checkDatabaseFile } from '../../../src/store/check-database-file.ts';
+import { temporaryFolder } from '../node/metadata/sample-metadata.ts';
 
 const pageBytes = 4_096;
 
