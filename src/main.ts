@@ -33,8 +33,8 @@ function interrupt(signal: EndingSignal): void {
 /** A reader that went away (`stratum … | head`) is no error of ours. */
 function endQuietlyOnClosedPipe(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Any other error reaches whoever was writing, who reports it.
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
   });
   process.stderr.on('error', () => undefined); // There is nowhere left to complain.
 }

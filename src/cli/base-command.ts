@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Interfaces } from '@oclif/core';
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
@@ -7,7 +8,7 @@ import { configFolder } from './folders.ts';
 import { type CommandIo, write } from './io.ts';
 import type { CommandModules } from './modules.ts';
 import type { Listing } from './output/envelope.ts';
-import { outputFormats, render } from './output/render.ts';
+import { type OutputFormat, outputFormats, render } from './output/render.ts';
 import { fromParserError } from './parser-errors.ts';
 import { resolveOutput } from './settings.ts';
 
@@ -44,6 +45,7 @@ export abstract class BaseCommand extends Command {
 
   #modules: CommandModules | undefined;
   #output: OutputChoice = {};
+  #format: OutputFormat = 'table';
 
   abstract override run(): Promise<number | undefined>;
 
@@ -76,7 +78,7 @@ export abstract class BaseCommand extends Command {
       const parsed = await super.parse(options, argv);
       const flags: Readonly<Record<string, unknown>> = parsed.flags;
       this.#output = { format: textOf(flags.format), field: textOf(flags.field) };
-      resolveOutput(this.#output.format, this.io.env);
+      this.#format = await this.#resolveFormat();
       return parsed;
     } catch (error) {
       const known = { ...this.ctor.baseFlags, ...this.ctor.flags };
@@ -84,9 +86,16 @@ export abstract class BaseCommand extends Command {
     }
   }
 
+  /** By the flag, the variable, or the config file, which is read only when it has to say something. */
+  async #resolveFormat(): Promise<OutputFormat> {
+    const isSaid = this.#output.format !== undefined || (this.io.env.STRATUM_OUTPUT ?? '') !== '';
+    const file = !isSaid && existsSync(this.contexts.path) ? await this.contexts.read() : undefined;
+    return resolveOutput(this.#output.format, this.io.env, file).value;
+  }
+
   /** The form that was asked for. */
-  protected get format() {
-    return resolveOutput(this.#output.format, this.io.env).value;
+  protected get format(): OutputFormat {
+    return this.#format;
   }
 
   /** Whether the output is a table, so that words beside it do not disturb a program. */

@@ -60,9 +60,11 @@ export abstract class ClusterCommand extends BaseCommand {
 
   /** Says on stderr what is about to be changed: context, cluster and version. */
   protected async announceChange(flags: ConnectionChoice, cluster: ClusterConnection): Promise<Source> {
-    const { context } = await this.settings(flags);
+    const { context, coordinators } = await this.settings(flags);
     const { topology, source } = await cluster.snapshot();
-    const name = context.value === undefined ? cluster.coordinators.join(', ') : `context ${context.value.name}`;
+    // A context that a flag or a variable overrules is not where the change goes.
+    const isFromContext = coordinators.origin === 'context' && context.value !== undefined;
+    const name = isFromContext ? `context ${context.value?.name}` : cluster.coordinators.join(', ');
     await this.say(`${name}, cluster ${topology.clusterId}, version ${topology.version}`);
     return source;
   }

@@ -114,6 +114,8 @@ export class GrpcConnection implements ClusterConnection {
   /** A view that has a topology. What routes by it follows changes, and so outlives a failover. */
   async #topology(): Promise<TopologyView> {
     if (this.#view === undefined) {
+      // Asked first: an unreachable coordinator is reported with its reason, while a view goes on trying.
+      await this.#coordinator.getLeader(this.#call);
       this.#view = new TopologyView(
         {},
         { feed: this.#coordinator, clock: this.#clock, random: this.#random, log: silentLog },

@@ -8,9 +8,9 @@ export interface Terminal {
   readonly stdout: NodeJS.WriteStream;
 }
 
-/** Shows the live view until q or Ctrl-C; the terminal is then as it was before, also after an error. */
+/** Shows the live view until q, or rejects with CANCELLED at Ctrl-C; the terminal is then as it was before, also after an error. */
 export async function runTopologyWatch(terminal: Terminal, source: WatchSource): Promise<void> {
-  const app = render(<TopologyWatch source={source} />, { ...terminal, exitOnCtrlC: true, alternateScreen: true });
+  const app = render(<TopologyWatch source={source} />, { ...terminal, exitOnCtrlC: false, alternateScreen: true });
   try {
     await app.waitUntilExit();
   } finally {

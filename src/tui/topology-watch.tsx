@@ -1,9 +1,10 @@
 import { useApp, useInput, useWindowSize } from 'ink';
 import { useEffect, useState } from 'react';
+import { StratumError } from '../base/errors.ts';
 import { TopologyScreen } from './topology-screen.tsx';
 import type { WatchSource } from './watch-snapshot.ts';
 
-/** The live view with its keys; ends the Ink app on q and Ctrl-C. */
+/** The live view with its keys; q ends the Ink app, Ctrl-C ends it with CANCELLED. */
 export function TopologyWatch({ source }: { readonly source: WatchSource }) {
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
@@ -15,7 +16,8 @@ export function TopologyWatch({ source }: { readonly source: WatchSource }) {
     setSnapshot(source.current());
     return source.subscribe(setSnapshot);
   }, [source, paused]);
-  useInput((input) => {
+  useInput((input, key) => {
+    if (key.ctrl && input === 'c') exit(new StratumError('CANCELLED', 'interrupted'));
     if (input === 'q') exit();
     if (input === 'p') setPaused((now) => !now);
     if (input === '?') setHelp((now) => !now);

@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { constants, createGzip, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateHistory } from './generated-history.ts';
 import { LocalCluster } from './local-cluster.ts';
 
 const pkt = (text: string) => (text.length + 4).toString(16).padStart(4, '0') + text;
@@ -102,8 +104,7 @@ describe('clients that go away in the middle', () => {
         return socket;
       }),
     );
-    const { generateHistory } = await import('./generated-history.ts');
-    const source = await generateHistory(`${cluster.folder}/work/source`, { commits: 20, largeFileBytes: 0 });
+    const source = await generateHistory(join(cluster.folder, 'work', 'source'), { commits: 20, largeFileBytes: 0 });
     const url = `${await cluster.gitUrl()}/team/served`;
     await source.git('push', '--quiet', url, 'main');
     const copy = await source.clone(url, 'while-stalled');

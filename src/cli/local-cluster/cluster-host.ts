@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { StratumError } from '../../base/errors.ts';
+import { hasCode, StratumError } from '../../base/errors.ts';
 import { type Random, randomHex } from '../../base/random.ts';
 import { FolderLock } from '../../store/folder-lock.ts';
 import type { SelfCommand } from '../self-command.ts';
@@ -89,7 +89,9 @@ export class ClusterHost {
     const { folder, wish } = options;
     await refuseForeignFolder(folder);
     await prepareClusterFolder(folder);
-    const lock = await FolderLock.acquire(folder);
+    const lock = await FolderLock.acquire(folder).catch((error: unknown) => {
+      throw lockedByAnother(folder, error);
+    });
     try {
       await endOfLeftovers(folder, modules.clock);
       const cluster = await planCluster(wish, await readClusterFile(folder), modules.random);
@@ -168,5 +170,15 @@ async function endOfLeftovers(folder: string, clock: Clock): Promise<void> {
   const names = left.map(({ id, pid }) => `${id} (pid ${pid})`).join(', ');
   throw new StratumError('DATA_DIR_LOCKED', `nodes of a supervisor that has gone still run: ${names}`, undefined, {
     hint: `"stratum cluster down --data-dir ${folder}" ends them`,
+  });
+}
+
+/** Stopping the other process, as a locked folder's own hint says, would be the wrong advice here. */
+function lockedByAnother(folder: string, error: unknown): unknown {
+  if (!hasCode(error, 'DATA_DIR_LOCKED')) return error;
+  const message = `another "cluster up" has the cluster in ${folder}`;
+  return new StratumError('DATA_DIR_LOCKED', message, undefined, {
+    hint: 'see "stratum cluster status"; once it is up, this command starts what is missing',
+    cause: error,
   });
 }

@@ -71,7 +71,7 @@ function open(first = sampleSnapshot()) {
     ...streams,
     debug: true,
     patchConsole: false,
-    exitOnCtrlC: true,
+    exitOnCtrlC: false,
   });
   apps.push(app);
   return { app, stdin, stdout, push, listeners, shown };
@@ -97,6 +97,13 @@ describe('the live view', () => {
     const caughtUp = stdout.shows('DOWN');
     stdin.write('p');
     await caughtUp;
+  });
+
+  it('ends as interrupted on Ctrl-C', async () => {
+    const { app, stdin, shown } = open();
+    await shown;
+    stdin.write('\u0003');
+    await expect(app.waitUntilExit()).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 
   it('ends on q', async () => {

@@ -1,0 +1,60 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeFileWhole } from '../../../src/cli/write-file-whole.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'stratum-write-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function* content(...parts: string[]): AsyncGenerator<Buffer> {
+  for (const part of parts) yield Buffer.from(part);
+}
+
+async function* broken(): AsyncGenerator<Buffer> {
+  yield Buffer.from('half');
+  throw new Error('the node went away');
+}
+
+describe('writeFileWhole', () => {
+  it('replaces a file, and leaves it as it was when the content breaks off', async () => {
+    const path = join(folder, 'file');
+    await writeFileWhole(path, content('new', ' content'));
+    await expect(writeFileWhole(path, broken())).rejects.toThrow('the node went away');
+    expect(await readFile(path, 'utf8')).toBe('new content');
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  it('follows a link and leaves the link there', async () => {
+    const [target, link] = [join(folder, 'target'), join(folder, 'link')];
+    await writeFile(target, 'old');
+    await symlink(target, link);
+    await writeFileWhole(link, content('new'));
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(await readFile(target, 'utf8')).toBe('new');
+  });
+
+  it('writes into what is no regular file, and never takes its place', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let got = '';
+    reader.stdout.setEncoding('utf8').on('data', (text: string) => {
+      got += text;
+    });
+    await writeFileWhole(pipe, content('through', ' the pipe'));
+    await once(reader, 'close');
+    expect(got).toBe('through the pipe');
+    expect((await lstat(pipe)).isFIFO()).toBe(true);
+  });
+
+  it.each(['.', 'missing/file'])('refuses %s with the reason', async (name) => {
+    await expect(writeFileWhole(join(folder, name), content('x'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
