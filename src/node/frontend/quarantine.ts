@@ -27,7 +27,10 @@ export class QuarantineFolder {
   /** Makes the folder, and empties it of what an interrupted process left. */
   async open(): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    for (const entry of await readdir(this.#folder)) await rm(join(this.#folder, entry), { recursive: true });
+    for (const entry of await readdir(this.#folder)) {
+      // Forced: the push that it was made for may remove it at the same moment, when the frontend starts anew in its process.
+      await rm(join(this.#folder, entry), { recursive: true, force: true });
+    }
   }
 
   /** A new quarantine; without a base for a repository that does not exist yet. */
