@@ -1,3 +1,4 @@
+import { compareRefNames } from './compare-ref-names.ts';
 import type { ObjectFormat } from './object-id.ts';
 
 /** A ref as the protocol shows it. */
@@ -20,8 +21,8 @@ export interface RefSnapshot {
 
 /** Refs in the byte order of their names, which is the order of git (UTF-16 order differs beyond U+FFFF). */
 export function sortRefs<Ref extends GitRef>(refs: readonly Ref[]): readonly Ref[] {
-  const sorted = refs.every((ref, at) => at === 0 || compareNames(refs[at - 1]?.name ?? '', ref.name) <= 0);
-  return sorted ? refs : refs.toSorted((a, b) => compareNames(a.name, b.name));
+  const sorted = refs.every((ref, at) => at === 0 || compareRefNames(refs[at - 1]?.name ?? '', ref.name) <= 0);
+  return sorted ? refs : refs.toSorted((a, b) => compareRefNames(a.name, b.name));
 }
 
 /** What HEAD resolves to; undefined while the branch does not exist. */
@@ -32,17 +33,10 @@ export function resolveHead(snapshot: RefSnapshot): GitRef | undefined {
     const middle = (low + high) >>> 1;
     const ref = snapshot.refs[middle];
     if (ref === undefined) return undefined;
-    const order = compareNames(ref.name, snapshot.head);
+    const order = compareRefNames(ref.name, snapshot.head);
     if (order === 0) return ref;
     if (order < 0) low = middle + 1;
     else high = middle - 1;
   }
   return undefined;
-}
-
-function compareNames(a: string, b: string): number {
-  if (a === b) return 0;
-  // Code units order ASCII and the rest of the basic plane as UTF-8 bytes do, unless surrogates meet it.
-  if (!/[\ud800-\udfff]/.test(a) && !/[\ud800-\udfff]/.test(b)) return a < b ? -1 : 1;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

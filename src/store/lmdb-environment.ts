@@ -38,8 +38,8 @@ export async function commit<T>(database: LmdbEnvironment, what: string, work: (
   }
 }
 
-/** lmdb-js rejects with a general error that holds a promise of the real one. */
-async function commitCause(error: unknown): Promise<unknown> {
+/** LMDB's own error behind a failed commit: lmdb-js rejects with a general one that holds a promise of it. */
+export async function commitCause(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error;
   return Promise.resolve(error.commitError).then(
     () => error,

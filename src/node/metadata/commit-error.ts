@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { StratumError } from '../../base/errors.ts';
 import { MiB } from '../../base/units.ts';
+import { commitCause } from '../../store/lmdb-environment.ts';
 
 const { EIO, ENOSPC, EDQUOT } = constants.errno;
 
@@ -20,7 +21,7 @@ export async function commitError(
   freeBytes: (path: string) => Promise<number> = freeBytesOf,
 ): Promise<StratumError> {
   if (error instanceof StratumError) return error;
-  const cause = await innerError(error);
+  const cause = await commitCause(error);
   const number = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const isFull = number === ENOSPC || number === EDQUOT || (number === EIO && (await isNearlyFull(path, freeBytes)));
   if (isFull) {
@@ -37,14 +38,6 @@ export async function commitError(
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new StratumError('INTERNAL', `the metadata store ${path} cannot be written: ${reason}`, undefined, { cause });
-}
-
-function innerError(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return Promise.resolve(error);
-  return Promise.resolve(error.commitError).then(
-    () => error,
-    (inner: unknown) => inner,
-  );
 }
 
 async function isNearlyFull(path: string, freeBytes: (path: string) => Promise<number>): Promise<boolean> {

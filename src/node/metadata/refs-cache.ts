@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
+import { compareRefNames } from '../../git/compare-ref-names.ts';
 import type { Ref, Repo } from '../../rpc/gen/stratum/v1/metadata.ts';
-import { compareRefNames } from './refs-order.ts';
 import type { RefsChange } from './state-machine/applied.ts';
 
 /** Refs of one repository at one generation, by name. Shared with readers, so never changed in place. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { compareRefNames } from '../../../../src/git/compare-ref-names.ts';
 import { applyRefChanges, RefsCache } from '../../../../src/node/metadata/refs-cache.ts';
-import { compareRefNames } from '../../../../src/node/metadata/refs-order.ts';
 import type { RefsChange } from '../../../../src/node/metadata/state-machine/applied.ts';
 import { type Ref, Repo } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
 import { id } from './sample-metadata.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareRefNames } from '../../../../src/node/metadata/refs-order.ts';
+import { compareRefNames } from '../../../src/git/compare-ref-names.ts';
 
 describe('compareRefNames', () => {
   it('orders as the bytes of UTF-8 do', () => {
