@@ -20,6 +20,8 @@ export const errorCodes = {
   DATA_CORRUPT: row('DATA_LOSS', 6, false, 'A stored record cannot be read.'),
   PORT_IN_USE: row('FAILED_PRECONDITION', 1, true, 'Another process listens on the address.'),
   INSECURE_LISTEN: row('FAILED_PRECONDITION', 9, false, 'Listening beyond loopback needs --insecure-listen.'),
+  ETCD_MISSING: row('FAILED_PRECONDITION', 1, false, 'There is no etcd program on this machine.'),
+  ETCD_FAILED: row('FAILED_PRECONDITION', 1, true, 'The etcd member could not be started, or ended.'),
   VERSION_CONFLICT: row('ABORTED', 8, true, 'A compare-and-swap found another value.'),
   NOT_FOUND: row('NOT_FOUND', 3, false, 'There is no such thing.'),
   NODE_NOT_FOUND: row('NOT_FOUND', 3, false, 'No such node is registered.'),

@@ -10,12 +10,18 @@ import {
 } from '@grpc/grpc-js';
 import { StratumError } from '../base/errors.ts';
 import { statusDetailsTrailer, toRpcStatus } from './error-mapping.ts';
+import { assertReadable } from './malformed-requests.ts';
 
 /** What a handler knows of its call; the same over gRPC and in process. */
 export interface CallContext {
   /** Aborts when the caller goes away or its deadline passes. */
   readonly signal: AbortSignal;
+  /** The host that calls, without its port: "10.0.0.7", "fe80::1"; `inProcessPeer` for callers of this process. */
+  readonly peer: string;
 }
+
+/** The peer of calls that never left the process. */
+export const inProcessPeer = 'in-process';
 
 /** A unary method; throws StratumErrors. */
 export type UnaryHandler<Request, Response> = (request: Request, call: CallContext) => Promise<Response>;
@@ -35,8 +41,11 @@ export type DuplexHandler<Request, Response> = (
 /** A unary handler as grpc-js wants it. */
 export function unary<Request, Response>(handler: UnaryHandler<Request, Response>): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    const context = { signal: cancellation(call) };
-    handler(call.request, context).then(
+    const answer = async () => {
+      assertReadable(call.request);
+      return await handler(call.request, contextOf(call));
+    };
+    answer().then(
       (response) => callback(null, response),
       (error: unknown) => callback(failure(error)),
     );
@@ -48,10 +57,9 @@ export function clientStream<Request, Response>(
   handler: ClientStreamHandler<Request, Response>,
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
-    const context = { signal: cancellation(call) };
     // A stream that nobody reads any more would hold its connection's flow-control window.
     const drain = () => call.resume();
-    handler(requestsOf<Request>(call), context).then(
+    handler(requestsOf<Request>(call), contextOf(call)).then(
       (response) => {
         callback(null, response);
         drain();
@@ -69,8 +77,12 @@ export function serverStream<Request, Response>(
   handler: ServerStreamHandler<Request, Response>,
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
-    const signal = cancellation(call);
-    void pump(handler(call.request, { signal }), call, signal);
+    const context = contextOf(call);
+    const answers = async function* () {
+      assertReadable(call.request);
+      yield* handler(call.request, context);
+    };
+    void pump(answers(), call, context.signal);
   };
 }
 
@@ -79,8 +91,8 @@ export function duplex<Request, Response>(
   handler: DuplexHandler<Request, Response>,
 ): handleBidiStreamingCall<Request, Response> {
   return (call) => {
-    const signal = cancellation(call);
-    void pump(handler(requestsOf<Request>(call), { signal }), call, signal);
+    const context = contextOf(call);
+    void pump(handler(requestsOf<Request>(call), context), call, context.signal);
   };
 }
 
@@ -93,14 +105,20 @@ function requestsOf<Request>(call: RequestStream): AsyncIterable<Request> {
   return call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request>;
 }
 
-interface Cancellable {
+interface ServerCall {
   on(event: 'cancelled', listener: () => void): unknown;
+  getPeer(): string;
 }
 
-function cancellation(call: Cancellable): AbortSignal {
+function contextOf(call: ServerCall): CallContext {
   const controller = new AbortController();
   call.on('cancelled', () => controller.abort(new StratumError('CANCELLED', 'the caller went away')));
-  return controller.signal;
+  return { signal: controller.signal, peer: hostOf(call.getPeer()) };
+}
+
+/** grpc-js gives address:port, IPv6 without brackets. An IPv4 caller of a socket for both is the same caller. */
+function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 async function pump<Request, Response>(

@@ -1,5 +1,6 @@
 import { StratumError } from '../base/errors.ts';
 import type {
+  Audit,
   ClusterSettings,
   Node,
   NodeIntent,
@@ -14,6 +15,7 @@ import type {
 } from '../topology/topology.ts';
 import type { TopologyUpdate as UpdateMessage } from './gen/stratum/v1/coordinator.ts';
 import {
+  type Audit as AuditMessage,
   NodeIntent as IntentMessage,
   type Node as NodeMessage,
   type Partition as PartitionMessage,
@@ -112,6 +114,7 @@ export function encodeRegistration(node: NodeRegistration): NodeMessage {
     stateSinceMs: 0n,
     registeredAtMs: 0n,
     intent: IntentMessage.UNSPECIFIED,
+    intentAudit: undefined,
   };
 }
 
@@ -122,7 +125,8 @@ export function decodeNode(message: NodeMessage): Node {
     state: known(states.fromWire(message.state), 'node.state', message.state),
     stateSinceMs: Number(message.stateSinceMs),
     registeredAtMs: Number(message.registeredAtMs),
-    intent: message.intent === 0 ? 'SERVE' : known(intents.fromWire(message.intent), 'node.intent', message.intent),
+    intent: message.intent === 0 ? 'SERVE' : decodeIntent(message.intent),
+    ...(message.intentAudit === undefined ? {} : { intentAudit: decodeAudit(message.intentAudit) }),
   };
 }
 
@@ -134,7 +138,21 @@ export function encodeNode(node: Node): NodeMessage {
     stateSinceMs: BigInt(node.stateSinceMs),
     registeredAtMs: BigInt(node.registeredAtMs),
     intent: intents.toWire(node.intent),
+    intentAudit: node.intentAudit === undefined ? undefined : encodeAudit(node.intentAudit),
   };
+}
+
+/** What an operator wants of a node; INVALID_ARGUMENT for a value that this version does not know. */
+export function decodeIntent(value: number): NodeIntent {
+  return known(intents.fromWire(value), 'intent', value);
+}
+
+function decodeAudit({ actor, reason, atMs }: AuditMessage): Audit {
+  return { actor, reason, atMs: Number(atMs) };
+}
+
+function encodeAudit({ actor, reason, atMs }: Audit): AuditMessage {
+  return { actor, reason, atMs: BigInt(atMs) };
 }
 
 function decodeSettings(message: SettingsMessage): ClusterSettings {
@@ -215,6 +233,7 @@ export function decodeUpdate(message: UpdateMessage): TopologyUpdate {
     ...(message.ring === undefined ? {} : { ring: message.ring }),
     partitionsChanged: message.partitionsChanged,
     ...(message.settings === undefined ? {} : { settings: decodeSettings(message.settings) }),
+    ...(message.audit === undefined ? {} : { audit: decodeAudit(message.audit) }),
   };
 }
 
@@ -232,5 +251,6 @@ export function encodeUpdate(update: TopologyUpdate): UpdateMessage {
     transition: undefined,
     partitionsChanged: update.partitionsChanged.map(encodePartition),
     settings: update.settings === undefined ? undefined : encodeSettings(update.settings),
+    audit: update.audit === undefined ? undefined : encodeAudit(update.audit),
   };
 }

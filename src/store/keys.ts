@@ -6,6 +6,8 @@ import { type Oid, oidBytes, oidToBytes } from '../base/oid.ts';
  * another meaning, and one that is no longer written stays listed. Each record begins with a version byte.
  */
 export const keyPrefixes = {
+  /** Coordinator, embedded driver: the leader's memory of heartbeats, replaced at most once a second; nothing follows. */
+  coordinatorHeartbeats: 'ch',
   /** Coordinator, embedded driver: the highest term given out; nothing follows. */
   coordinatorTerm: 'ce',
   /** Coordinator, embedded driver: the latest topology; nothing follows. */
