@@ -35,6 +35,8 @@ function withNodes(
   const next = new Map(nodes);
   for (const node of nodesChanged) next.set(node.id, node);
   for (const id of nodesRemoved) next.delete(id);
+  // A node that was there keeps its place; only a new one comes at the end.
+  if (nodesChanged.every(({ id }) => nodes.has(id))) return next;
   return new Map([...next].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 

@@ -1,27 +1,29 @@
 import { createHash } from 'node:crypto';
 import type { Node, NodeRole, Partition, Ring, Topology } from './topology.ts';
 
-/** What the first nodes of a cluster bring about; absent parts do not change. */
+/** What the first nodes of a cluster bring about; an absent ring does not change. */
 export interface Bootstrap {
   readonly ring?: Ring;
-  readonly partitions?: readonly Partition[];
+  /** Those that are assigned for the first time; empty when none is. */
+  readonly partitions: readonly Partition[];
   /** What happened, for people; empty when nothing did. */
   readonly notes: readonly string[];
 }
 
 /**
  * Forms the first ring and assigns the partitions as soon as enough nodes are ACTIVE. Each happens
- * once in the life of a cluster; afterwards placement changes by numbered transitions alone.
+ * once in the life of a cluster; afterwards placement changes by numbered transitions alone. What an
+ * operator has assigned by hand before stays with whom it was given to.
  */
 export function bootstrap(topology: Topology): Bootstrap {
   const ring = firstRing(topology);
   const partitions = firstAssignment(topology);
   const notes = [];
   if (ring !== undefined) notes.push(`ring ${ring.epoch} formed of ${ring.nodes.length} nodes`);
-  if (partitions !== undefined) notes.push(`${partitions.length} partitions assigned`);
+  if (partitions.length > 0) notes.push(`${partitions.length} partitions assigned`);
   return {
     ...(ring === undefined ? {} : { ring }),
-    ...(partitions === undefined ? {} : { partitions }),
+    partitions,
     notes,
   };
 }
@@ -35,12 +37,12 @@ function firstRing(topology: Topology): Ring | undefined {
   return { ...ring, epoch: 1n, nodes };
 }
 
-function firstAssignment(topology: Topology): readonly Partition[] | undefined {
+function firstAssignment(topology: Topology): readonly Partition[] {
   const { partitions, settings } = topology;
-  if (partitions.some(({ epoch }) => epoch > 0n)) return undefined;
+  if (partitions.every(({ epoch }) => epoch > 0n)) return [];
   const candidates = activeNodes(topology, 'metadata').map(({ id }) => id);
-  if (candidates.length === 0 || candidates.length < settings.bootstrapExpectMetadata) return undefined;
-  return assignPartitions(partitions.length, candidates);
+  if (candidates.length === 0 || candidates.length < settings.bootstrapExpectMetadata) return [];
+  return assignPartitions(partitions.length, candidates).filter(({ id }) => partitions[id]?.epoch === 0n);
 }
 
 /** By id. */

@@ -1,4 +1,5 @@
 import { waitsForRing } from './node-duties.ts';
+import { originsOf, readyState } from './node-transitions.ts';
 import type { Node, NodeState, ReportedState, Topology } from './topology.ts';
 
 /** A state that a heartbeat calls for, and why. */
@@ -9,8 +10,9 @@ export interface HeartbeatTransition {
 
 /**
  * What a node's own word does to its state; undefined when nothing. READY makes it ACTIVE, unless it
- * waits for a place in the ring. STOPPING makes an ACTIVE node SUSPECT at once: its data stays
- * placed, for a restart is not a drain, and routing turns to its peers before its first refusal.
+ * waits for a place in the ring; a node that an operator drains comes back DRAINING. STOPPING makes
+ * an ACTIVE node SUSPECT at once: its data stays placed, for a restart is not a drain, and routing
+ * turns to its peers before its first refusal.
  */
 export function heartbeatTransition(
   topology: Topology,
@@ -19,8 +21,10 @@ export function heartbeatTransition(
 ): HeartbeatTransition | undefined {
   switch (reported) {
     case 'READY': {
-      const comesBack = node.state === 'JOINING' || node.state === 'SUSPECT' || node.state === 'DOWN';
-      return comesBack && !waitsForRing(topology, node) ? { state: 'ACTIVE', reason: 'it is ready' } : undefined;
+      const state = readyState(node);
+      const comesBack = originsOf(state, node.intent).includes(node.state);
+      if (!comesBack || (state === 'ACTIVE' && waitsForRing(topology, node))) return undefined;
+      return { state, reason: state === 'ACTIVE' ? 'it is ready' : 'it is ready, and its drain goes on' };
     }
     case 'STOPPING':
       return node.state === 'ACTIVE' ? { state: 'SUSPECT', reason: 'it stops on a signal' } : undefined;

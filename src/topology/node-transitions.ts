@@ -1,11 +1,12 @@
-import type { NodeState } from './topology.ts';
+import type { Node, NodeIntent, NodeState } from './topology.ts';
 
 /**
- * From which states a node can come into a state by its own heartbeats and by the failure detector.
- * DOWN is reached through SUSPECT alone, so that one late look never costs a node its writes.
- * JOINING begins with a registration (register-node.ts); DRAINING is an operator's wish.
+ * From which states a node that serves can come into a state by its own heartbeats and by the
+ * failure detector. DOWN is reached through SUSPECT or DRAINING alone, so that one late look never
+ * costs a node its writes. JOINING begins with a registration (register-node.ts), DRAINING with an
+ * operator's wish (set-node-intent.ts).
  */
-const origins: Readonly<Record<NodeState, readonly NodeState[]>> = {
+const originsWhenServing: Readonly<Record<NodeState, readonly NodeState[]>> = {
   JOINING: [],
   ACTIVE: ['JOINING', 'SUSPECT', 'DOWN'],
   SUSPECT: ['ACTIVE'],
@@ -13,7 +14,19 @@ const origins: Readonly<Record<NodeState, readonly NodeState[]>> = {
   DOWN: ['SUSPECT', 'DRAINING'],
 };
 
-/** The states from which `to` can be reached. */
-export function originsOf(to: NodeState): readonly NodeState[] {
-  return origins[to];
+/** The same for a node that shall not serve: it comes back to its drain, never to full duty. */
+const originsWhenDrained: Readonly<Record<NodeState, readonly NodeState[]>> = {
+  ...originsWhenServing,
+  ACTIVE: [],
+  DRAINING: ['JOINING', 'SUSPECT', 'DOWN'],
+};
+
+/** The states from which a node of this intent can come to `to`. */
+export function originsOf(to: NodeState, intent: NodeIntent): readonly NodeState[] {
+  return (intent === 'SERVE' ? originsWhenServing : originsWhenDrained)[to];
+}
+
+/** The state of a node that is alive and ready: what its operator wants of it decides. */
+export function readyState({ intent }: Pick<Node, 'intent'>): 'ACTIVE' | 'DRAINING' {
+  return intent === 'SERVE' ? 'ACTIVE' : 'DRAINING';
 }

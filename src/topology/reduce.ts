@@ -1,10 +1,15 @@
 import { StratumError } from '../base/errors.ts';
 import { applyUpdate } from './apply-update.ts';
 import { bootstrap } from './bootstrap.ts';
+import type { Change } from './change.ts';
+import { partitionChange } from './change-partition.ts';
 import type { TopologyCommand } from './commands.ts';
 import { hasDataPlaced, waitsForRing } from './node-duties.ts';
+import { nodeNotFound } from './node-not-found.ts';
 import { originsOf } from './node-transitions.ts';
 import { registeredNode, zombie } from './register-node.ts';
+import { intentChange } from './set-node-intent.ts';
+import { ringConfigChange } from './set-ring-config.ts';
 import type { Node, NodeState, Topology, TopologyUpdate } from './topology.ts';
 
 /** A topology and the update that led to it; no update when the command changed nothing. */
@@ -13,17 +18,12 @@ export interface Reduced {
   readonly update: TopologyUpdate | undefined;
 }
 
-interface Change {
-  readonly reason: string;
-  readonly node?: Node;
-  readonly removedId?: string;
-}
-
 /**
  * Applies a command. Pure: the same function runs in the coordinator, in tests and in simulation.
  * The version rises by one exactly when something changed. A refusal throws (ZOMBIE_NODE,
- * NODE_NOT_FOUND, UNSAFE, VERSION_CONFLICT) and changes nothing. The content of registrations is
- * checked before (validate-registration.ts). `term` is that of the leader that applies it.
+ * NODE_NOT_FOUND, NOT_FOUND, UNSAFE, VERSION_CONFLICT, INVALID_ARGUMENT, UNIMPLEMENTED) and changes
+ * nothing. The content of registrations is checked before (validate-registration.ts), who asks too
+ * (validate-requester.ts). `term` is that of the leader that applies it.
  */
 export function reduce(topology: Topology, command: TopologyCommand, term: bigint): Reduced {
   const change = changeOf(topology, command);
@@ -34,16 +34,19 @@ export function reduce(topology: Topology, command: TopologyCommand, term: bigin
     term,
     atMs: command.atMs,
     reason: change.reason,
-    nodesChanged: change.node === undefined ? [] : [change.node],
+    nodesChanged: change.nodes ?? [],
     nodesRemoved: change.removedId === undefined ? [] : [change.removedId],
-    partitionsChanged: [],
+    ...(change.ring === undefined ? {} : { ring: change.ring }),
+    partitionsChanged: change.partitions ?? [],
+    ...(change.settings === undefined ? {} : { settings: change.settings }),
+    ...(change.audit === undefined ? {} : { audit: change.audit }),
   };
   const { ring, partitions, notes } = bootstrap(applyUpdate(topology, own));
   const update: TopologyUpdate = {
     ...own,
     reason: [change.reason, ...notes].join('; '),
     ...(ring === undefined ? {} : { ring }),
-    partitionsChanged: partitions ?? [],
+    partitionsChanged: [...own.partitionsChanged, ...partitions],
   };
   return { topology: applyUpdate(topology, update), update };
 }
@@ -56,6 +59,12 @@ function changeOf(topology: Topology, command: TopologyCommand): Change | undefi
       return deregister(topology, command);
     case 'set-node-state':
       return setState(topology, command);
+    case 'set-node-intent':
+      return intentChange(topology, command);
+    case 'set-ring-config':
+      return ringConfigChange(topology, command);
+    case 'change-partition':
+      return partitionChange(topology, command);
   }
 }
 
@@ -66,7 +75,7 @@ function register(
   const node = registeredNode(topology, command.node, command.atMs);
   if (node === undefined) return undefined;
   const waits = waitsForRing(topology, node) ? ': waits for a ring change' : '';
-  return { node, reason: `register ${node.id}${waits}` };
+  return { nodes: [node], reason: `register ${node.id}${waits}` };
 }
 
 function deregister(
@@ -93,27 +102,17 @@ function setState(
   if (node === undefined) throw nodeNotFound(nodeId);
   if (generationId !== node.generationId) throw zombie(node, generationId);
   if (node.state === state) return undefined;
-  if (!originsOf(state).includes(node.state)) throw wrongOrigin(node, state);
+  if (!originsOf(state, node.intent).includes(node.state)) throw wrongOrigin(node, state);
   if (state === 'ACTIVE' && waitsForRing(topology, node)) return undefined;
-  return { node: { ...node, state, stateSinceMs: atMs }, reason: `${nodeId} is ${state}: ${reason}` };
-}
-
-/** The answer to whoever names a node that is not registered. */
-export function nodeNotFound(nodeId: string): StratumError {
-  return new StratumError(
-    'NODE_NOT_FOUND',
-    `no node ${nodeId} is registered`,
-    { kind: 'node', id: nodeId },
-    { hint: '`stratum topology show` lists the nodes' },
-  );
+  return { nodes: [{ ...node, state, stateSinceMs: atMs }], reason: `${nodeId} is ${state}: ${reason}` };
 }
 
 function wrongOrigin(node: Node, state: NodeState): StratumError {
-  const expected = originsOf(state).join(' or ') || 'no state';
+  const expected = originsOf(state, node.intent).join(' or ') || 'no state';
   const details = { what: `state of ${node.id}`, expected, current: node.state };
   return new StratumError(
     'VERSION_CONFLICT',
-    `${node.id} is ${node.state} and cannot become ${state}: expected ${expected}`,
+    `${node.id} is ${node.state}, with intent ${node.intent}, and cannot become ${state}: expected ${expected}`,
     details,
   );
 }

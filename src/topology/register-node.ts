@@ -8,7 +8,7 @@ import { type Node, type NodeRegistration, type NodeState, nodeRoles, type Topol
  */
 export function registeredNode(topology: Topology, given: NodeRegistration, atMs: number): Node | undefined {
   const known = topology.nodes.get(given.id);
-  const registration = normalized(given);
+  const registration = normalized(given, known);
   if (known === undefined) {
     return { ...registration, state: 'JOINING', stateSinceMs: atMs, registeredAtMs: atMs, intent: 'SERVE' };
   }
@@ -76,8 +76,13 @@ function stateAfter(topology: Topology, known: Node, given: NodeRegistration, is
   return isTakeover && known.state === 'ACTIVE' ? 'SUSPECT' : known.state;
 }
 
-/** Lists and maps in one order, so that the same registration is the same however it was written. */
-function normalized(given: NodeRegistration): NodeRegistration {
+/**
+ * Lists and maps in one order, so that the same registration is the same however it was written. A
+ * process knows the weight that it was started with, and repeats it when it registers again: what an
+ * operator has set meanwhile holds until the next process.
+ */
+function normalized(given: NodeRegistration, known: Node | undefined): NodeRegistration {
+  const isSameProcess = known?.generationId === given.generationId;
   return {
     id: given.id,
     generationId: given.generationId,
@@ -85,7 +90,7 @@ function normalized(given: NodeRegistration): NodeRegistration {
     address: given.address,
     httpUrl: given.httpUrl,
     labels: Object.fromEntries(Object.entries(given.labels).sort(([left], [right]) => (left < right ? -1 : 1))),
-    weight: given.weight,
+    weight: isSameProcess ? known.weight : given.weight,
     diskId: given.diskId,
     softwareVersion: given.softwareVersion,
     capacityBytes: given.capacityBytes,
@@ -96,7 +101,6 @@ function isSame(known: Node, given: NodeRegistration): boolean {
   return (
     known.address === given.address &&
     known.httpUrl === given.httpUrl &&
-    known.weight === given.weight &&
     known.diskId === given.diskId &&
     known.softwareVersion === given.softwareVersion &&
     known.capacityBytes === given.capacityBytes &&

@@ -13,6 +13,13 @@ export type NodeIntent = 'SERVE' | 'DRAIN' | 'EVICT' | 'REMOVE';
 /** What a node says of itself in a heartbeat. */
 export type ReportedState = 'STARTING' | 'READY' | 'STOPPING';
 
+/** Who asked for a change, why, and when (milliseconds since the Unix epoch) it was taken. */
+export interface Audit {
+  readonly actor: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
 /** A node as it describes itself when it registers. */
 export interface NodeRegistration {
   readonly id: string;
@@ -41,6 +48,8 @@ export interface Node extends NodeRegistration {
   /** Milliseconds since the Unix epoch of the first registration. */
   readonly registeredAtMs: number;
   readonly intent: NodeIntent;
+  /** Who set the intent; absent while nobody did. */
+  readonly intentAudit?: Audit;
 }
 
 /** A member of a ring; its virtual nodes follow from id and weight. */
@@ -114,6 +123,8 @@ export interface TopologyUpdate {
   readonly ring?: Ring;
   readonly partitionsChanged: readonly Partition[];
   readonly settings?: ClusterSettings;
+  /** Who asked for it; absent when the cluster itself did. */
+  readonly audit?: Audit;
 }
 
 /** Something that knows the current topology and tells when it changes. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assignPartitions } from '../../../src/topology/bootstrap.ts';
 import { reduce } from '../../../src/topology/reduce.ts';
+import { sampleRequester } from './any-command.ts';
 import { applied, emptyCluster, formedCluster, nodeOf, register, setState } from './sample-cluster.ts';
 
 describe('the first ring', () => {
@@ -65,6 +66,21 @@ describe('the first assignment of partitions', () => {
     for (const { epoch, primaryId, inSync, replicas } of topology.partitions) {
       expect({ epoch, inSync, replicas }).toEqual({ epoch: 1n, inSync: [primaryId], replicas: [primaryId] });
     }
+  });
+
+  it('leaves alone what an operator has assigned by hand before', () => {
+    const two = ['m-1', 'm-2'].map((id) => register({ id, roles: ['metadata'] }));
+    const [first, second] = ['m-1', 'm-2'].map((id) => setState(id, 'ACTIVE'));
+    if (first === undefined || second === undefined) throw new Error('two commands');
+    const one = applied(emptyCluster(), ...two, first);
+    const assign = { kind: 'change-partition', atMs: 0, generations: new Map(), by: sampleRequester } as const;
+    const partition = { id: 5, epoch: 0n, primaryId: 'm-1', inSync: ['m-1'], replicas: ['m-1'] };
+    const before = applied(one, { ...assign, partition });
+    expect(before.partitions.map(({ epoch }) => epoch)).toEqual([0n, 0n, 0n, 0n, 0n, 1n, 0n, 0n]);
+    const { topology, update } = reduce(before, second, 1n);
+    expect(update?.partitionsChanged.map(({ id }) => id)).toEqual([0, 1, 2, 3, 4, 6, 7]);
+    expect(topology.partitions[5]).toEqual({ ...partition, epoch: 1n });
+    expect(topology.partitions.every(({ epoch }) => epoch === 1n)).toBe(true);
   });
 
   it('happens once: a later metadata node gets nothing', () => {

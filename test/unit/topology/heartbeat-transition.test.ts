@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { heartbeatTransition } from '../../../src/topology/heartbeat-transition.ts';
-import type { NodeState, ReportedState } from '../../../src/topology/topology.ts';
-import { applied, emptyCluster, formedCluster, nodeOf, register } from './sample-cluster.ts';
+import { reduce } from '../../../src/topology/reduce.ts';
+import type { NodeIntent, NodeState, ReportedState } from '../../../src/topology/topology.ts';
+import { applied, emptyCluster, formedCluster, nodeOf, register, setState } from './sample-cluster.ts';
 
 describe('heartbeatTransition', () => {
   it.each<[ReportedState, NodeState, NodeState | undefined]>([
@@ -21,6 +22,31 @@ describe('heartbeatTransition', () => {
     const topology = applied(emptyCluster(), register());
     const node = { ...nodeOf(topology, 'object-1'), state };
     expect(heartbeatTransition(topology, node, reported)?.state).toBe(expected);
+  });
+
+  it.each<[NodeState, NodeState | undefined]>([
+    ['JOINING', 'DRAINING'],
+    ['DOWN', 'DRAINING'],
+    ['DRAINING', undefined],
+  ])('brings a node with intent DRAIN that was %s back to its drain, never to full duty', (state, expected) => {
+    const topology = applied(emptyCluster(), register());
+    const node = { ...nodeOf(topology, 'object-1'), state, intent: 'DRAIN' as const };
+    expect(heartbeatTransition(topology, node, 'READY')?.state).toBe(expected);
+    expect(heartbeatTransition(topology, node, 'STOPPING')).toBeUndefined();
+  });
+
+  const states: readonly NodeState[] = ['JOINING', 'ACTIVE', 'SUSPECT', 'DRAINING', 'DOWN'];
+  const intents: readonly NodeIntent[] = ['SERVE', 'DRAIN'];
+  const cases = intents.flatMap((intent) => states.map((state) => [intent, state] as const));
+  it.each(cases)('asks for nothing that the reducer refuses to a node with intent %s that is %s', (intent, state) => {
+    const registered = applied(emptyCluster(), register());
+    const node = { ...nodeOf(registered, 'object-1'), state, intent };
+    const topology = { ...registered, nodes: new Map([[node.id, node]]) };
+    for (const reported of ['STARTING', 'READY', 'STOPPING'] as const) {
+      const wanted = heartbeatTransition(topology, node, reported)?.state;
+      if (wanted === undefined) continue;
+      expect(nodeOf(reduce(topology, setState('object-1', wanted), 1n).topology, 'object-1').state).toBe(wanted);
+    }
   });
 
   it('leaves a ready node JOINING while it waits for the ring', () => {

@@ -1,15 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { originsOf } from '../../../src/topology/node-transitions.ts';
+import { originsOf, readyState } from '../../../src/topology/node-transitions.ts';
 import type { NodeState } from '../../../src/topology/topology.ts';
 
 describe('originsOf', () => {
-  it.each<[NodeState, readonly NodeState[]]>([
-    ['ACTIVE', ['JOINING', 'SUSPECT', 'DOWN']],
-    ['SUSPECT', ['ACTIVE']],
-    ['DOWN', ['SUSPECT', 'DRAINING']],
-    ['JOINING', []],
-    ['DRAINING', []],
-  ])('draws the arrows of the contract that end in %s', (state, expected) => {
-    expect(originsOf(state)).toEqual(expected);
+  it.each<[NodeState, readonly NodeState[], readonly NodeState[]]>([
+    ['ACTIVE', ['JOINING', 'SUSPECT', 'DOWN'], []],
+    ['SUSPECT', ['ACTIVE'], ['ACTIVE']],
+    ['DOWN', ['SUSPECT', 'DRAINING'], ['SUSPECT', 'DRAINING']],
+    ['JOINING', [], []],
+    ['DRAINING', [], ['JOINING', 'SUSPECT', 'DOWN']],
+  ])(
+    'draws the arrows of the contract that end in %s, for a node that serves and for one that is drained',
+    (state, serving, drained) => {
+      expect(originsOf(state, 'SERVE')).toEqual(serving);
+      expect(originsOf(state, 'DRAIN')).toEqual(drained);
+    },
+  );
+});
+
+describe('readyState', () => {
+  it('is the drain for a node that shall not serve', () => {
+    expect([readyState({ intent: 'SERVE' }), readyState({ intent: 'DRAIN' })]).toEqual(['ACTIVE', 'DRAINING']);
   });
 });

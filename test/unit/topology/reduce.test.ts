@@ -2,20 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../src/base/error-codes.ts';
 import { hasCode, StratumError } from '../../../src/base/errors.ts';
+import { TopologyUpdate as UpdateMessage } from '../../../src/rpc/gen/stratum/v1/coordinator.ts';
+import { decodeUpdate, encodeUpdate } from '../../../src/rpc/topology-codec.ts';
 import { applyUpdate } from '../../../src/topology/apply-update.ts';
 import type { TopologyCommand } from '../../../src/topology/commands.ts';
 import { hasDataPlaced } from '../../../src/topology/node-duties.ts';
 import { reduce } from '../../../src/topology/reduce.ts';
-import { type NodeState, nodeRoles, type Topology, type TopologyUpdate } from '../../../src/topology/topology.ts';
-import {
-  applied,
-  emptyCluster,
-  formedCluster,
-  nodeOf,
-  register,
-  sampleRegistration,
-  setState,
-} from './sample-cluster.ts';
+import type { Partition, Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
+import { anyCommand } from './any-command.ts';
+import { applied, emptyCluster, formedCluster, nodeOf, register, setState } from './sample-cluster.ts';
 
 const withCode = (code: ErrorCode) => expect.toSatisfy((error) => hasCode(error, code));
 
@@ -73,87 +68,96 @@ describe('reduce', () => {
   });
 });
 
-const nodeIds = ['a', 'b', 'c', 'd', 'e'];
-const states: readonly NodeState[] = ['JOINING', 'ACTIVE', 'SUSPECT', 'DRAINING', 'DOWN'];
-const anyId = fc.constantFrom(...nodeIds);
-const anyGeneration = fc.bigInt({ min: 0n, max: 4n });
-const anyCommand: fc.Arbitrary<TopologyCommand> = fc.oneof(
-  fc.record({
-    kind: fc.constant('register-node' as const),
-    atMs: fc.nat(),
-    node: fc
-      .record({
-        id: anyId,
-        generationId: anyGeneration,
-        roles: fc.subarray([...nodeRoles], { minLength: 1 }),
-        weight: fc.integer({ min: 1, max: 3 }),
-        diskId: fc.constantFrom('disk', 'disk', 'disk', 'other'),
-        labels: fc.dictionary(fc.constantFrom('zone', 'rack'), fc.constantFrom('x', 'y')),
-      })
-      .map(sampleRegistration),
-  }),
-  fc.record({
-    kind: fc.constant('deregister-node' as const),
-    atMs: fc.nat(),
-    nodeId: anyId,
-    generationId: anyGeneration,
-  }),
-  fc.record({
-    kind: fc.constant('set-node-state' as const),
-    atMs: fc.nat(),
-    nodeId: anyId,
-    generationId: anyGeneration,
-    state: fc.constantFrom<NodeState>('ACTIVE', 'ACTIVE', 'ACTIVE', ...states),
-    reason: fc.constant('because'),
-  }),
-);
+const refusals: readonly ErrorCode[] = [
+  'ZOMBIE_NODE',
+  'NODE_NOT_FOUND',
+  'NOT_FOUND',
+  'UNSAFE',
+  'VERSION_CONFLICT',
+  'INVALID_ARGUMENT',
+  'UNIMPLEMENTED',
+];
 
 /** Applies a command; a refusal leaves everything as it is, and must be a StratumError of a known kind. */
 function attempt(topology: Topology, command: TopologyCommand, term: bigint) {
+  const copy = structuredClone(topology);
   try {
     return reduce(topology, command, term);
   } catch (error) {
     if (!(error instanceof StratumError)) throw error;
-    expect(['ZOMBIE_NODE', 'NODE_NOT_FOUND', 'UNSAFE', 'VERSION_CONFLICT']).toContain(error.code);
+    expect(refusals).toContain(error.code);
+    expect(topology).toEqual(copy);
     return { topology, update: undefined };
   }
+}
+
+/** A cluster of two partitions that two object nodes and two metadata nodes form. */
+const smallCluster = () => emptyCluster({ bootstrapExpectObject: 2, partitions: 2 });
+
+/** Every topology and update of a history from a small cluster's first version on. */
+function play(commands: readonly TopologyCommand[]) {
+  const topologies = [smallCluster()];
+  const updates: TopologyUpdate[] = [];
+  for (const command of commands) {
+    const { topology, update } = attempt(topologies.at(-1) ?? emptyCluster(), command, 2n);
+    if (update === undefined) continue;
+    topologies.push(topology);
+    updates.push(update);
+  }
+  return { topologies, updates };
 }
 
 /** What must hold in every topology. */
 function assertSound(before: Topology, after: Topology): void {
   const members = after.ring.nodes.map(({ nodeId }) => nodeId);
-  const primaries = after.partitions.map(({ primaryId }) => primaryId);
-  for (const id of [...members, ...primaries.filter((id) => id !== '')]) expect(after.nodes.has(id)).toBe(true);
+  for (const id of members) expect(after.nodes.get(id)?.roles).toContain('object');
   for (const node of after.nodes.values()) {
     const known = before.nodes.get(node.id);
     if (known !== undefined) expect(node.generationId >= known.generationId).toBe(true);
     if (node.state === 'JOINING') expect(hasDataPlaced(after, node.id)).toBe(false);
+    if (node.state === 'DRAINING') expect(node.intent).toBe('DRAIN');
+    if (node.state === 'ACTIVE' || node.state === 'SUSPECT') expect(node.intent).toBe('SERVE');
+    expect(node.intentAudit !== undefined || node.intent === 'SERVE').toBe(true);
   }
-  for (const id of members) expect(after.nodes.get(id)?.roles).toContain('object');
-  for (const id of primaries) if (id !== '') expect(after.nodes.get(id)?.roles).toContain('metadata');
-  // Placement never changes once it is made.
+  const { replicationFactor, writeQuorum } = after.settings;
+  expect(after.ring).toMatchObject({ replicationFactor, writeQuorum });
+  expect(writeQuorum >= 1 && writeQuorum <= replicationFactor).toBe(true);
+  // Placement of blobs never changes once it is made.
   if (before.ring.epoch > 0n) expect(after.ring).toBe(before.ring);
-  const wasAssigned = before.partitions.some(({ epoch }) => epoch > 0n);
-  if (wasAssigned) expect(after.partitions).toBe(before.partitions);
-  const assigned = after.partitions.filter(({ epoch }) => epoch > 0n).length;
-  expect([0, after.partitions.length]).toContain(assigned);
+  for (const [index, partition] of after.partitions.entries()) {
+    assertSoundPartition(before.partitions[index], partition, after);
+  }
+}
+
+function assertSoundPartition(before: Partition | undefined, after: Partition, { nodes }: Topology): void {
+  if (before === after || before === undefined) return;
+  expect(after.epoch).toBe(before.epoch + 1n);
+  expect(after.inSync).toContain(after.primaryId);
+  expect(after.replicas).toEqual(expect.arrayContaining([...after.inSync]));
+  for (const id of after.replicas) expect(nodes.get(id)?.roles).toContain('metadata');
+  if (before.epoch > 0n) expect(before.inSync).toContain(after.primaryId);
 }
 
 describe('any history of commands', () => {
   it('has versions without gaps that never fall, and sound topologies (invariants 4 and 5)', () => {
     fc.assert(
       fc.property(fc.array(anyCommand, { maxLength: 60 }), (commands) => {
-        let topology = emptyCluster({ bootstrapExpectObject: 2 });
+        let topology = smallCluster();
         for (const command of commands) {
           const next = attempt(topology, command, 1n);
           expect(next.topology.version).toBe(topology.version + (next.update === undefined ? 0n : 1n));
           if (next.update === undefined) expect(next.topology).toBe(topology);
-          else expect(next.topology).not.toEqual({ ...topology, version: next.topology.version });
+          else {
+            expect(next.topology).not.toEqual({ ...topology, version: next.topology.version });
+            expect(applyUpdate(topology, next.update)).toEqual(next.topology);
+            const isAsked = 'by' in command;
+            expect(next.update.audit).toEqual(isAsked ? { ...command.by, atMs: command.atMs } : undefined);
+          }
           assertSound(topology, next.topology);
           topology = next.topology;
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 300 },
     );
   });
 
@@ -161,19 +165,46 @@ describe('any history of commands', () => {
     const histories = fc.array(anyCommand, { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(histories, fc.nat({ max: 40 }), (commands, from) => {
-        const topologies = [emptyCluster({ bootstrapExpectObject: 2 })];
-        const updates: TopologyUpdate[] = [];
-        for (const command of commands) {
-          const { topology, update } = attempt(topologies.at(-1) ?? emptyCluster(), command, 2n);
-          if (update === undefined) continue;
-          topologies.push(topology);
-          updates.push(update);
-        }
+        const { topologies, updates } = play(commands);
         const start = Math.min(from, updates.length);
         const watched = updates.slice(start).reduce(applyUpdate, topologies[start] ?? emptyCluster());
         expect(watched).toEqual(topologies.at(-1));
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('is the same when its updates come over the wire', () => {
+    fc.assert(
+      fc.property(fc.array(anyCommand, { maxLength: 40 }), (commands) => {
+        const { topologies, updates } = play(commands);
+        const received = updates.map((update) =>
+          decodeUpdate(UpdateMessage.decode(UpdateMessage.encode(encodeUpdate(update)).finish())),
+        );
+        expect(received).toEqual(updates);
+        expect(received.reduce(applyUpdate, topologies[0] ?? emptyCluster())).toEqual(topologies.at(-1));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('reaches every kind of change, or these properties would say little', () => {
+    const reasons = fc
+      .sample(fc.array(anyCommand, { minLength: 60, maxLength: 60 }), { numRuns: 300, seed: 7 })
+      .flatMap((commands) => play(commands).updates.map(({ reason }) => reason));
+    const kinds = [
+      /^drain/,
+      /^take the drain/,
+      /^remove/,
+      /^evict/,
+      /^ring settings: .*copies/,
+      /^ring settings: .*weights/,
+      /^partition \d epoch 1/,
+      /^partition \d epoch 2/,
+      /ring 1 formed/,
+      /2 partitions assigned/,
+      /is DRAINING: because/,
+    ];
+    expect(kinds.filter((kind) => !reasons.some((reason) => kind.test(reason)))).toEqual([]);
   });
 });

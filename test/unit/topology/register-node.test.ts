@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../../src/base/error-codes.ts';
 import { hasCode } from '../../../src/base/errors.ts';
 import { reduce } from '../../../src/topology/reduce.ts';
 import type { NodeRegistration, NodeState } from '../../../src/topology/topology.ts';
+import { sampleRequester } from './any-command.ts';
 import { applied, emptyCluster, formedCluster, nodeOf, register, setState } from './sample-cluster.ts';
 
 const withCode = (code: ErrorCode) => expect.toSatisfy((error) => hasCode(error, code));
@@ -46,6 +47,41 @@ describe('a registration', () => {
   it('of a newer process that never was ACTIVE gives it its whole time to join again', () => {
     const topology = applied(emptyCluster(), register({}, 100), register({ generationId: 2n }, 900));
     expect(nodeOf(topology, 'object-1')).toMatchObject({ state: 'JOINING', stateSinceMs: 900, registeredAtMs: 100 });
+  });
+
+  it('of a newer process of a draining node keeps drain and intent', () => {
+    const drain = {
+      kind: 'set-node-intent',
+      atMs: 5,
+      nodeId: 'object-1',
+      intent: 'DRAIN',
+      expectedVersion: undefined,
+      by: sampleRequester,
+    } as const;
+    const topology = applied(formedCluster(), drain, register({ generationId: 2n }, 9));
+    expect(nodeOf(topology, 'object-1')).toMatchObject({
+      state: 'DRAINING',
+      stateSinceMs: 5,
+      intent: 'DRAIN',
+      intentAudit: { actor: sampleRequester.actor },
+    });
+  });
+
+  it('repeated by a process does not take back the weight that an operator has set; that of the next one does', () => {
+    const weights = new Map([['object-1', 250]]);
+    const config = {
+      kind: 'set-ring-config',
+      atMs: 0,
+      expectedEpoch: 0n,
+      replicationFactor: undefined,
+      writeQuorum: undefined,
+      weights,
+      by: sampleRequester,
+    } as const;
+    const weighed = applied(emptyCluster(), register(), config);
+    expect(reduce(weighed, register(), 1n).update).toBeUndefined();
+    expect(nodeOf(applied(weighed, register({ address: '127.0.0.1:7002' })), 'object-1').weight).toBe(250);
+    expect(nodeOf(applied(weighed, register({ generationId: 2n })), 'object-1').weight).toBe(100);
   });
 
   it('leaves ring and partitions as they are when a member restarts', () => {
