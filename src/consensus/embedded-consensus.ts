@@ -1,20 +1,16 @@
-import { explain, StratumError } from '../base/errors.ts';
+import { StratumError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { TopologyCommand } from '../topology/commands.ts';
+import type { HeartbeatBatch } from '../topology/heartbeat-batch.ts';
 import { reduce } from '../topology/reduce.ts';
-import type { ClusterSettings, Topology } from '../topology/topology.ts';
-import type { Applied, Consensus, ConsensusStatus, Leadership } from './consensus.ts';
-import { TopologyLog, type UpdateListener } from './topology-log.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { Applied, Consensus, ConsensusStatus, Leadership, MembersChanged } from './consensus.ts';
+import { LeadershipListeners } from './leadership-listeners.ts';
+import { ProposalQueue } from './proposal-queue.ts';
+import { TopologyCopy } from './topology-copy.ts';
+import { defaultHistoryMax, type UpdateListener } from './topology-log.ts';
 import type { StoredCluster, TopologyStore } from './topology-store.ts';
-
-/** How many updates are kept for watchers that come back: minutes of the busiest start of a large cluster. */
-const defaultHistoryMax = 1_000;
-
-/** Proposals that may wait for the disk; each is one write, so this is about a second of work. */
-const defaultProposalsMax = 1_000;
-
-/** How long a refused proposer should wait: as long as some tens of writes. */
-const retryAfterMs = 50;
+import { warnOfSettings } from './warn-of-settings.ts';
 
 /** Values of the embedded driver. */
 export interface EmbeddedConsensusOptions {
@@ -37,28 +33,32 @@ export class EmbeddedConsensus implements Consensus {
   readonly #options: EmbeddedConsensusOptions;
   readonly #store: TopologyStore;
   readonly #log: Logger;
-  readonly #leadershipListeners = new Set<(leadership: Leadership) => void>();
-  #committed: TopologyLog | undefined;
+  readonly #copy: TopologyCopy;
+  readonly #queue: ProposalQueue;
+  readonly #listeners: LeadershipListeners;
+  #heartbeats: HeartbeatBatch | undefined;
   #term = 0n;
   #isLeader = false;
-  #waiting = 0;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: EmbeddedConsensusOptions, modules: { readonly store: TopologyStore; readonly log: Logger }) {
     this.#options = options;
     this.#store = modules.store;
     this.#log = modules.log;
+    this.#copy = new TopologyCopy({ updatesMax: options.historyMax ?? defaultHistoryMax }, modules);
+    this.#queue = new ProposalQueue(options);
+    this.#listeners = new LeadershipListeners(modules);
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { initialTopology, historyMax: updatesMax = defaultHistoryMax } = this.#options;
+    const { initialTopology } = this.#options;
     const stored = await this.#store.load();
-    const { term, topology, updates } = stored ?? newCluster(initialTopology());
-    if (stored !== undefined) this.#warnOfSettings(topology.settings, initialTopology().settings);
+    const { term, topology, updates, heartbeats } = stored ?? newCluster(initialTopology());
+    if (stored !== undefined) warnOfSettings(topology.settings, initialTopology().settings, this.#log);
     signal.throwIfAborted();
     await this.#store.write({ term: term + 1n, ...(stored === undefined ? { topology } : {}) });
     this.#term = term + 1n;
-    this.#committed = new TopologyLog({ topology, updates, updatesMax }, { log: this.#log });
+    this.#heartbeats = heartbeats;
+    this.#copy.begin(topology, updates);
     this.#isLeader = true;
     this.#tellLeadership();
   }
@@ -66,13 +66,20 @@ export class EmbeddedConsensus implements Consensus {
   async stop(): Promise<void> {
     const wasLeader = this.#isLeader;
     this.#isLeader = false;
-    await this.#last;
+    await this.#queue.idle();
     await this.#store.close();
     if (wasLeader) this.#tellLeadership();
   }
 
   current(): Topology {
-    return this.#started().topology;
+    const topology = this.#copy.committed?.topology;
+    if (topology !== undefined) return topology;
+    const details = { what: 'the embedded coordinator' };
+    throw new StratumError('NOT_READY', `the coordinator ${this.#options.nodeId} has not started`, details);
+  }
+
+  ageMs(): number {
+    return 0;
   }
 
   leadership(): Leadership {
@@ -82,39 +89,59 @@ export class EmbeddedConsensus implements Consensus {
       : { leaderId: undefined, leaderAddress: undefined, term: this.#term, isLeader: false };
   }
 
-  propose(command: TopologyCommand): Promise<Applied> {
-    const { proposalsMax = defaultProposalsMax } = this.#options;
-    if (!this.#isLeader) return Promise.reject(this.#notLeading());
-    if (this.#waiting >= proposalsMax) {
-      const message = `${this.#waiting} changes of the topology wait for the disk`;
-      return Promise.reject(new StratumError('OVERLOADED', message, { retryAfterMs }));
-    }
-    this.#waiting += 1;
-    const applied = this.#last.then(() => this.#apply(command)).finally(() => (this.#waiting -= 1));
-    this.#last = applied.catch(() => undefined); // The proposer gets the error; the next in line goes on.
-    return applied;
+  async propose(command: TopologyCommand): Promise<Applied> {
+    await this.confirmLeadership();
+    return this.#queue.run(() => this.#apply(command));
   }
 
   confirmLeadership(): Promise<void> {
     return this.#isLeader ? Promise.resolve() : Promise.reject(this.#notLeading());
   }
 
+  async transfer(targetId: string | undefined): Promise<Leadership> {
+    await this.confirmLeadership();
+    if (targetId === this.#options.nodeId) return this.leadership();
+    const details = { kind: 'coordinator', id: targetId ?? 'another one' };
+    throw new StratumError('NODE_NOT_FOUND', 'this cluster has one coordinator alone', details, {
+      hint: 'leadership can move where several coordinators share an etcd cluster (--peers or --etcd-endpoints)',
+    });
+  }
+
+  async saveHeartbeats(batch: HeartbeatBatch): Promise<void> {
+    await this.confirmLeadership();
+    await this.#store.write({ heartbeats: batch });
+    this.#heartbeats = batch;
+  }
+
+  loadHeartbeats(): Promise<HeartbeatBatch | undefined> {
+    return Promise.resolve(this.#heartbeats);
+  }
+
+  addMember(): Promise<MembersChanged> {
+    return Promise.reject(noMembers());
+  }
+
+  removeMember(): Promise<MembersChanged> {
+    return Promise.reject(noMembers());
+  }
+
   history(sinceVersion: bigint) {
-    return this.#started().since(sinceVersion);
+    this.current();
+    return this.#copy.committed?.since(sinceVersion);
   }
 
   subscribe(listener: UpdateListener): () => void {
-    return this.#started().subscribe(listener);
+    return this.#copy.subscribe(listener);
   }
 
   onLeadership(listener: (leadership: Leadership) => void): () => void {
-    this.#leadershipListeners.add(listener);
-    return () => this.#leadershipListeners.delete(listener);
+    return this.#listeners.subscribe(listener);
   }
 
   status(): Promise<ConsensusStatus> {
-    const version = this.#committed?.topology.version ?? 0n;
-    const member = { id: this.#options.nodeId, address: '', reachable: true, leader: this.#isLeader, error: '' };
+    const version = this.#copy.version ?? 0n;
+    const { nodeId: id } = this.#options;
+    const member = { id, engineId: '', address: '', reachable: true, leader: this.#isLeader, error: '' };
     return Promise.resolve({
       driver: 'embedded',
       members: [member],
@@ -127,21 +154,14 @@ export class EmbeddedConsensus implements Consensus {
 
   /** Runs alone: the next proposal begins when this one is on disk or refused. */
   async #apply(command: TopologyCommand): Promise<Applied> {
-    if (!this.#isLeader) throw this.#notLeading();
-    const committed = this.#started();
-    const { topology, update } = reduce(committed.topology, command, this.#term);
+    await this.confirmLeadership();
+    const { topology, update } = reduce(this.current(), command, this.#term);
     if (update === undefined) return { topology, update };
     const historyMax = BigInt(this.#options.historyMax ?? defaultHistoryMax);
     const isFull = update.version > historyMax;
     await this.#store.write({ topology, update, ...(isFull ? { forgetUpTo: update.version - historyMax } : {}) });
-    committed.commit(update, topology);
+    this.#copy.apply(update);
     return { topology, update };
-  }
-
-  #started(): TopologyLog {
-    if (this.#committed !== undefined) return this.#committed;
-    const details = { what: 'the embedded coordinator' };
-    throw new StratumError('NOT_READY', `the coordinator ${this.#options.nodeId} has not started`, details);
   }
 
   #notLeading(): StratumError {
@@ -150,28 +170,16 @@ export class EmbeddedConsensus implements Consensus {
   }
 
   #tellLeadership(): void {
-    const leadership = this.leadership();
-    for (const listener of [...this.#leadershipListeners]) {
-      try {
-        listener(leadership);
-      } catch (error) {
-        // Leadership is what it is, whatever a listener makes of it.
-        this.#log.error({ error: explain(error) }, 'a listener to the leadership failed');
-      }
-    }
-  }
-
-  /** Settings belong to the cluster: the ones that it was created with hold. */
-  #warnOfSettings(stored: ClusterSettings, configured: ClusterSettings): void {
-    const keys = Object.keys(stored) as (keyof ClusterSettings)[];
-    const ignored = keys.filter((key) => stored[key] !== configured[key]);
-    if (ignored.length === 0) return;
-    const inForce = Object.fromEntries(ignored.map((key) => [key, stored[key]]));
-    const message = 'the cluster was created with other settings, which hold; the configured ones are not used';
-    this.#log.warn({ ignored, inForce }, message);
+    this.#listeners.tell(this.leadership());
   }
 }
 
+function noMembers(): StratumError {
+  return new StratumError('UNIMPLEMENTED', 'an embedded coordinator has no members to add or remove', undefined, {
+    hint: 'several coordinators share an etcd cluster: start them with --peers or --etcd-endpoints',
+  });
+}
+
 function newCluster(topology: Topology): StoredCluster {
-  return { term: 0n, topology, updates: [] };
+  return { term: 0n, topology, updates: [], heartbeats: undefined };
 }

@@ -3,6 +3,7 @@ import type { Database } from 'lmdb';
 import { StratumError } from '../base/errors.ts';
 import { TopologyUpdate as UpdateMessage } from '../rpc/gen/stratum/v1/coordinator.ts';
 import { Topology as TopologyMessage } from '../rpc/gen/stratum/v1/types.ts';
+import { decodeHeartbeatBatch, encodeHeartbeatBatch } from '../rpc/heartbeat-batch-codec.ts';
 import { decodeTopology, decodeUpdate, encodeTopology, encodeUpdate } from '../rpc/topology-codec.ts';
 import { singleKey } from '../store/keys.ts';
 import { type LmdbEnvironment, openLmdb } from '../store/lmdb-environment.ts';
@@ -33,13 +34,16 @@ export class LmdbTopologyStore implements TopologyStore {
    * A synchronous transaction: it is flushed when it returns, and a full or failing disk is an
    * exception here and nowhere else. The writes are few and small, so that the stall does not count.
    */
-  async write({ term, topology, update, forgetUpTo }: StoreWrite): Promise<void> {
+  async write({ term, topology, update, heartbeats, forgetUpTo }: StoreWrite): Promise<void> {
     const database = this.#opened();
     try {
       database.transactionSync(() => {
         if (term !== undefined) database.putSync(singleKey('coordinatorTerm'), record(bigEndian(term)));
         if (topology !== undefined) database.putSync(singleKey('coordinatorTopology'), record(topologyBytes(topology)));
         if (update !== undefined) database.putSync(updateKey(update.version), record(updateBytes(update)));
+        if (heartbeats !== undefined) {
+          database.putSync(singleKey('coordinatorHeartbeats'), record(encodeHeartbeatBatch(heartbeats)));
+        }
         const forgotten = forgetUpTo === undefined ? [] : [...database.getKeys(updateRange(0n, forgetUpTo))];
         for (const key of forgotten) database.removeSync(key);
       });
@@ -56,6 +60,7 @@ export class LmdbTopologyStore implements TopologyStore {
   #read(database: Database<Buffer, Buffer>): StoredCluster | undefined {
     const term = database.get(singleKey('coordinatorTerm'));
     const topology = database.get(singleKey('coordinatorTopology'));
+    const heartbeats = database.get(singleKey('coordinatorHeartbeats'));
     if (term === undefined && topology === undefined) return undefined;
     if (term === undefined || topology === undefined) throw this.#corrupt('the term or the topology is missing');
     try {
@@ -65,6 +70,7 @@ export class LmdbTopologyStore implements TopologyStore {
         updates: [...database.getRange(updateRange(0n, 2n ** 64n - 1n))].map(({ value }) =>
           decodeUpdate(UpdateMessage.decode(content(value))),
         ),
+        heartbeats: heartbeats === undefined ? undefined : decodeHeartbeatBatch(content(heartbeats)),
       };
       assertGapless(stored);
       return stored;

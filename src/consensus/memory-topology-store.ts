@@ -7,16 +7,17 @@ export class MemoryTopologyStore implements TopologyStore {
   #updates: readonly TopologyUpdate[] = [];
 
   load(): Promise<StoredCluster | undefined> {
-    const { term, topology } = this.#stored;
+    const { term, topology, heartbeats } = this.#stored;
     if (term === undefined || topology === undefined) return Promise.resolve(undefined);
-    return Promise.resolve({ term, topology, updates: this.#updates });
+    return Promise.resolve({ term, topology, updates: this.#updates, heartbeats });
   }
 
-  write({ term, topology, update, forgetUpTo = 0n }: StoreWrite): Promise<void> {
+  write({ term, topology, update, heartbeats, forgetUpTo = 0n }: StoreWrite): Promise<void> {
     this.#stored = {
       ...this.#stored,
       ...(term === undefined ? {} : { term }),
       ...(topology === undefined ? {} : { topology }),
+      ...(heartbeats === undefined ? {} : { heartbeats }),
     };
     const updates = update === undefined ? this.#updates : [...this.#updates, update];
     this.#updates = updates.filter(({ version }) => version > forgetUpTo);

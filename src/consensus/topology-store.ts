@@ -1,3 +1,4 @@
+import type { HeartbeatBatch } from '../topology/heartbeat-batch.ts';
 import type { Topology, TopologyUpdate } from '../topology/topology.ts';
 
 /** What a driver finds when it starts. */
@@ -7,6 +8,8 @@ export interface StoredCluster {
   readonly topology: Topology;
   /** The kept updates, oldest first, without gaps, up to the topology's version. */
   readonly updates: readonly TopologyUpdate[];
+  /** The last batch of heartbeats, if any was kept. */
+  readonly heartbeats: HeartbeatBatch | undefined;
 }
 
 /** What becomes durable together; absent parts stay as they are. */
@@ -14,6 +17,7 @@ export interface StoreWrite {
   readonly term?: bigint;
   readonly topology?: Topology;
   readonly update?: TopologyUpdate;
+  readonly heartbeats?: HeartbeatBatch;
   /** Updates up to and including this version are dropped. */
   readonly forgetUpTo?: bigint;
 }

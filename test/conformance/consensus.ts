@@ -2,8 +2,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hasCode } from '../../src/base/errors.ts';
 import type { Consensus, Leadership } from '../../src/consensus/consensus.ts';
 import type { TopologyCommand } from '../../src/topology/commands.ts';
-import type { TopologyUpdate } from '../../src/topology/topology.ts';
 import { register, setState } from '../unit/topology/sample-cluster.ts';
+
+/** Resolves when a driver leads. */
+export async function leading(consensus: Consensus): Promise<void> {
+  if (consensus.leadership().isLeader) return;
+  await new Promise<void>((resolve) => {
+    const end = consensus.onLeadership(({ isLeader }) => {
+      if (!isLeader) return;
+      end();
+      resolve();
+    });
+  });
+}
 
 /** A place where a driver keeps its state across restarts. */
 export interface ConsensusPlace {
@@ -26,8 +37,9 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
 
     const start = async (historyMax = 100) => {
       const consensus = place.create(historyMax);
-      await consensus.start(signal);
       running.push(consensus);
+      await consensus.start(signal);
+      await leading(consensus);
       return consensus;
     };
     const stop = async (consensus: Consensus) => {
@@ -55,7 +67,7 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
     it('gives concurrent proposals versions without a gap, in one order (invariant 5)', async () => {
       const consensus = await start();
       const seen: bigint[] = [];
-      consensus.subscribe((update) => seen.push(update.version));
+      consensus.subscribe((update) => seen.push(update?.version ?? -1n));
       const applied = await Promise.all(registrations(40).map((command) => consensus.propose(command)));
       const versions = Array.from({ length: 40 }, (_, index) => BigInt(index + 1));
       expect(applied.map(({ update }) => update?.version)).toEqual(versions);
@@ -92,7 +104,7 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
       const consensus = await start();
       await consensus.propose(register());
       const before = consensus.current();
-      const seen: TopologyUpdate[] = [];
+      const seen: unknown[] = [];
       consensus.subscribe((update) => seen.push(update));
       await expect(consensus.propose(setState('nobody', 'ACTIVE'))).rejects.toSatisfy((error) =>
         hasCode(error, 'NODE_NOT_FOUND'),
@@ -129,11 +141,11 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
       const one: bigint[] = [];
       const two: bigint[] = [];
       const end = consensus.subscribe((update, topology) => {
-        expect(topology.version).toBe(update.version);
+        expect(topology.version).toBe(update?.version);
         expect(consensus.current()).toBe(topology);
-        one.push(update.version);
+        one.push(update?.version ?? -1n);
       });
-      consensus.subscribe((update) => two.push(update.version));
+      consensus.subscribe((update) => two.push(update?.version ?? -1n));
       await Promise.all(registrations(3).map((command) => consensus.propose(command)));
       end();
       await Promise.all(registrations(2, 3).map((command) => consensus.propose(command)));
@@ -147,7 +159,7 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
       consensus.subscribe(() => {
         throw new Error('a subscriber’s own trouble');
       });
-      consensus.subscribe((update) => seen.push(update.version));
+      consensus.subscribe((update) => seen.push(update?.version ?? -1n));
       await expect(consensus.propose(register())).resolves.toMatchObject({ update: { version: 1n } });
       expect(seen).toEqual([1n]);
     });
@@ -173,6 +185,7 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
       const seen: Leadership[] = [];
       consensus.onLeadership((leadership) => seen.push(leadership));
       await consensus.start(signal);
+      await leading(consensus);
       await consensus.stop();
       expect(seen.map(({ isLeader }) => isLeader)).toEqual([true, false]);
     });
@@ -190,11 +203,51 @@ export function describeConsensus(name: string, open: () => Promise<ConsensusPla
     it('finishes the proposals that were accepted before its stop, or refuses them: none is lost silently', async () => {
       const consensus = await start();
       const proposals = registrations(10).map((command) => consensus.propose(command));
+      const settled = Promise.allSettled(proposals);
       await stop(consensus);
-      const outcomes = await Promise.allSettled(proposals);
+      const outcomes = await settled;
       const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
       const reopened = await start();
       expect(reopened.current().version).toBe(BigInt(done));
+    });
+
+    it('has been heard of by those who subscribed before its start', async () => {
+      const consensus = place.create(10);
+      running.push(consensus);
+      const seen: bigint[] = [];
+      const end = consensus.subscribe((update) => seen.push(update?.version ?? -1n));
+      await consensus.start(signal);
+      await leading(consensus);
+      await consensus.propose(register({ id: 'a' }));
+      end();
+      await consensus.propose(register({ id: 'b' }));
+      expect(seen).toEqual([1n]);
+    });
+
+    it('keeps the last batch of heartbeats for whoever starts next', async () => {
+      const first = await start();
+      expect(await first.loadHeartbeats()).toBeUndefined();
+      const batch = {
+        atMs: 1_000,
+        nodes: [{ nodeId: 'object-1', generationId: 7n, ageMs: 20, suspicionAgesMs: [500, 100] }],
+      };
+      await first.saveHeartbeats({ ...batch, nodes: [] });
+      await first.saveHeartbeats(batch);
+      expect(await first.loadHeartbeats()).toEqual(batch);
+      expect(first.current().version).toBe(0n);
+      await stop(first);
+      const second = await start();
+      expect(await second.loadHeartbeats()).toEqual(batch);
+    });
+
+    it('answers a transfer to the leader itself at once, and refuses one to a coordinator that is not there', async () => {
+      const consensus = await start();
+      expect(await consensus.transfer('coordinator-1')).toEqual(consensus.leadership());
+      for (const target of ['nobody', undefined]) {
+        await expect(consensus.transfer(target)).rejects.toSatisfy((error) => hasCode(error, 'NODE_NOT_FOUND'));
+      }
+      expect(consensus.leadership().isLeader).toBe(true);
+      await expect(consensus.propose(register())).resolves.toMatchObject({ update: { version: 1n } });
     });
 
     it('reports its health', async () => {

@@ -3,7 +3,6 @@ import { hasCode, StratumError } from '../../../src/base/errors.ts';
 import { EmbeddedConsensus, type EmbeddedConsensusOptions } from '../../../src/consensus/embedded-consensus.ts';
 import { MemoryTopologyStore } from '../../../src/consensus/memory-topology-store.ts';
 import type { StoreWrite } from '../../../src/consensus/topology-store.ts';
-import type { TopologyUpdate } from '../../../src/topology/topology.ts';
 import { recordingLog } from '../base/recording-log.ts';
 import { emptyCluster, register } from '../topology/sample-cluster.ts';
 
@@ -41,7 +40,7 @@ describe('EmbeddedConsensus', () => {
       begun();
       return durable;
     };
-    const seen: TopologyUpdate[] = [];
+    const seen: unknown[] = [];
     consensus.subscribe((update) => seen.push(update));
     const proposal = consensus.propose(register());
     await writing;
