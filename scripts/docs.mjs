@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorCodes } from '../src/base/error-codes.ts';
 import { flagOf, settings, variableOf } from '../src/node/settings.ts';
+import { metricTable } from '../src/telemetry/metrics-table.ts';
 
 const exitCodeMeanings = {
   0: 'success, the condition holds, or it was so already',
@@ -25,7 +26,12 @@ const exitCodeMeanings = {
 
 /** The files that are made from the code: path below the project, content. */
 export function generatedDocs() {
-  return { 'docs/errors.md': errors(), 'docs/exit-codes.md': exitCodes(), 'docs/configuration.md': configuration() };
+  return {
+    'docs/errors.md': errors(),
+    'docs/exit-codes.md': exitCodes(),
+    'docs/configuration.md': configuration(),
+    'docs/metrics.md': metrics(),
+  };
 }
 
 function errors() {
@@ -76,6 +82,23 @@ function configuration() {
       '`stratum node start`; a flag wins over a variable, a variable over the file. Names that end in `Ms` are ' +
       'milliseconds, in `Bytes…` bytes.',
     table(['key', 'flag', 'variable', 'kind', 'default', 'meaning'], rows),
+  );
+}
+
+function metrics() {
+  const rows = Object.entries(metricTable).map(([name, { type, labels, buckets = [], help }]) => [
+    `\`${name}\``,
+    type,
+    labels.map((label) => `\`${label}\``).join(', '),
+    buckets.join(' '),
+    help,
+  ]);
+  return page(
+    'Metrics',
+    'src/telemetry/metrics-table.ts',
+    'A node serves its metrics at `/metrics` of the address in `metricsListen`, in the text format of Prometheus: these, ' +
+      'which are a coordinator’s, and `process_*` and `nodejs_*` of prom-client. Nothing listens while the setting is empty.',
+    table(['metric', 'type', 'labels', 'buckets', 'meaning'], rows),
   );
 }
 

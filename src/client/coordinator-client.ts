@@ -1,19 +1,23 @@
 import type { Clock } from '../base/clock.ts';
-import { asStratumError } from '../base/errors.ts';
+import { asStratumError, type StratumError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { callServerStream } from '../rpc/call.ts';
+import { callServerStream, callUnary } from '../rpc/call.ts';
 import type { ChannelPool } from '../rpc/channel-pool.ts';
 import {
+  type AddConsensusMemberResponse,
   CoordinatorServiceClient,
   type DeregisterNodeResponse,
   type GetConsensusStatusResponse,
   type GetHashRingResponse,
   type GetLeaderResponse,
   type HeartbeatRecord,
+  type RemoveConsensusMemberResponse,
+  type TransferLeaderResponse,
 } from '../rpc/gen/stratum/v1/coordinator.ts';
 import type { NodeStats } from '../rpc/gen/stratum/v1/types.ts';
-import { decodeTopology, encodeRegistration, encodeReportedState } from '../rpc/topology-codec.ts';
-import type { NodeRegistration, ReportedState, Topology } from '../topology/topology.ts';
+import { decodeTopology, decodeUpdate, encodeRegistration, encodeReportedState } from '../rpc/topology-codec.ts';
+import type { Requester } from '../topology/commands.ts';
+import type { NodeRegistration, ReportedState, Topology, TopologyUpdate } from '../topology/topology.ts';
 import { CoordinatorEndpoints } from './coordinator-endpoints.ts';
 import { type CoordinatorCallOptions, type CoordinatorMethod, getLeaderMethod, LeaderCall } from './leader-call.ts';
 import { decodeWatchEvent, type WatchEvent } from './watch-event.ts';
@@ -59,8 +63,29 @@ export interface HeartbeatAnswer {
 /** The answer to a registration. */
 export interface Registered {
   readonly alreadyRegistered: boolean;
-  readonly topology: Topology | undefined;
+  readonly clusterId: string;
+  /** Of the topology after the registration. */
+  readonly version: bigint;
   readonly heartbeatIntervalMs: number;
+}
+
+/** One page of the history of applied commands. */
+export interface HistoryPage {
+  /** In version order. */
+  readonly updates: readonly TopologyUpdate[];
+  /** The current version. */
+  readonly version: bigint;
+  /** Updates up to this version are no longer remembered. */
+  readonly keptSinceVersion: bigint;
+}
+
+/** What one coordinator says of itself. */
+export interface CoordinatorAnswer {
+  /** Absent when it did not say. */
+  readonly leader: GetLeaderResponse | undefined;
+  readonly consensus: GetConsensusStatusResponse | undefined;
+  /** Why one of them is absent. */
+  readonly error: StratumError | undefined;
 }
 
 /**
@@ -117,7 +142,8 @@ export class CoordinatorClient {
     const response = await this.#run(method, { node: encodeRegistration(node) }, options);
     return {
       alreadyRegistered: response.alreadyRegistered,
-      topology: response.topology === undefined ? undefined : decodeTopology(response.topology),
+      clusterId: response.clusterId,
+      version: response.version,
       heartbeatIntervalMs: Number(response.heartbeatIntervalMs),
     };
   }
@@ -152,9 +178,60 @@ export class CoordinatorClient {
     return (await this.#run(method, {}, options)).records;
   }
 
-  getConsensusStatus(options?: CoordinatorCallOptions): Promise<GetConsensusStatusResponse> {
-    const method = rpc('GetConsensusStatus', 'any', (client) => client.getConsensusStatus.bind(client));
-    return this.#run(method, {}, options);
+  /** The applied commands after a version, oldest first, at most 200 at once and at most `limit`. */
+  async getTopologyHistory(
+    query: { readonly sinceVersion: bigint; readonly limit: number },
+    options?: CoordinatorCallOptions,
+  ): Promise<HistoryPage> {
+    const method = rpc('GetTopologyHistory', 'any', (client) => client.getTopologyHistory.bind(client));
+    const { updates, version, keptSinceVersion } = await this.#run(method, query, options);
+    return { updates: updates.map(decodeUpdate), version, keptSinceVersion };
+  }
+
+  /**
+   * Hands leadership to the named coordinator. NODE_NOT_FOUND when it does not stand ready. With an
+   * empty name the choice is the leader's, and a repeated call may move leadership once more.
+   */
+  transferLeader(targetId: string, by: Requester, options?: CoordinatorCallOptions): Promise<TransferLeaderResponse> {
+    const method = rpc('TransferLeader', 'leader', (client) => client.transferLeader.bind(client));
+    return this.#run(method, { targetId, audit: auditOf(by) }, options);
+  }
+
+  /** UNIMPLEMENTED where the consensus engine is not the cluster's own. */
+  addConsensusMember(
+    member: { readonly nodeId: string; readonly peerAddress: string },
+    by: Requester,
+    options?: CoordinatorCallOptions,
+  ): Promise<AddConsensusMemberResponse> {
+    const method = rpc('AddConsensusMember', 'leader', (client) => client.addConsensusMember.bind(client));
+    return this.#run(method, { ...member, audit: auditOf(by) }, options);
+  }
+
+  /** UNSAFE when the rest would have no quorum. */
+  removeConsensusMember(
+    nodeId: string,
+    by: Requester,
+    options?: CoordinatorCallOptions,
+  ): Promise<RemoveConsensusMemberResponse> {
+    const method = rpc('RemoveConsensusMember', 'leader', (client) => client.removeConsensusMember.bind(client));
+    return this.#run(method, { nodeId, audit: auditOf(by) }, options);
+  }
+
+  /** What the coordinator at one address says of itself: one try, there and nowhere else. Never rejects. */
+  async askCoordinator(address: string, options?: CoordinatorCallOptions): Promise<CoordinatorAnswer> {
+    const client = this.#channels.client(CoordinatorServiceClient, address);
+    const { timeoutMs = this.#timeoutMs, signal } = options ?? {};
+    const target = { endpoint: address, timeoutMs, clock: this.#clock, signal };
+    const [leader, consensus] = await Promise.allSettled([
+      callUnary(client.getLeader.bind(client), {}, { ...target, method: 'GetLeader' }),
+      callUnary(client.getConsensusStatus.bind(client), {}, { ...target, method: 'GetConsensusStatus' }),
+    ]);
+    const failed = [consensus, leader].find((outcome) => outcome.status === 'rejected');
+    return {
+      leader: leader.status === 'fulfilled' ? leader.value : undefined,
+      consensus: consensus.status === 'fulfilled' ? consensus.value : undefined,
+      error: failed === undefined ? undefined : asStratumError(failed.reason),
+    };
   }
 
   /**
@@ -187,6 +264,11 @@ export class CoordinatorClient {
       signal: options?.signal,
     });
   }
+}
+
+/** The coordinator sets the time itself. */
+function auditOf({ actor, reason }: Requester) {
+  return { actor, reason, atMs: 0n };
 }
 
 function rpc<Request, Response>(

@@ -1,6 +1,7 @@
+import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
-import { asStratumError, StratumError } from '../base/errors.ts';
+import { asStratumError, hasCode, StratumError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { callUnary, type UnaryMethod } from '../rpc/call.ts';
 import type { ChannelPool } from '../rpc/channel-pool.ts';
@@ -9,7 +10,7 @@ import {
   type GetLeaderRequest,
   type GetLeaderResponse,
 } from '../rpc/gen/stratum/v1/coordinator.ts';
-import { backoffMs, coordinatorBackoff } from './backoff.ts';
+import { coordinatorBackoff } from './coordinator-backoff.ts';
 import type { CoordinatorEndpoints } from './coordinator-endpoints.ts';
 
 /** Options of a call to the coordinators. */
@@ -111,16 +112,21 @@ export class LeaderCall {
         followedHint = knowsBetter && !followedHint;
         if (followedHint) continue;
         failed += 1;
-        const delayMs = this.#delayMs(failed);
+        const delayMs = this.#delayMs(failed, failure);
         if (this.#clock.monotonicMs() + delayMs >= deadlineMs) throw gaveUp(method.name, timeoutMs, failures, last);
         await this.#clock.sleep(delayMs, signal);
       }
     }
   }
 
-  /** The first round asks every coordinator without delay. */
-  #delayMs(failed: number): number {
+  /**
+   * The first round asks every coordinator without delay, except after one that said when to come
+   * back: the back-off on top of that keeps apart the many that were told the same time.
+   */
+  #delayMs(failed: number, failure: StratumError): number {
     const rounds = failed - this.#endpoints.all.length + 1;
+    const isTold = hasCode(failure, 'RATE_LIMITED') || hasCode(failure, 'OVERLOADED');
+    if (isTold) return failure.details.retryAfterMs + backoffMs(Math.max(1, rounds), coordinatorBackoff, this.#random);
     return rounds <= 0 ? 0 : backoffMs(rounds, coordinatorBackoff, this.#random);
   }
 }

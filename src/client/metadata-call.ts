@@ -1,3 +1,4 @@
+import { type BackoffBounds, backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
@@ -6,8 +7,8 @@ import type { Random } from '../base/random.ts';
 import { callUnary } from '../rpc/call.ts';
 import type { ChannelPool } from '../rpc/channel-pool.ts';
 import { MetadataServiceClient } from '../rpc/gen/stratum/v1/metadata.ts';
+import { inProcessPeer } from '../rpc/handlers.ts';
 import type { TopologySource } from '../topology/topology.ts';
-import { type BackoffBounds, backoffMs } from './backoff.ts';
 import type { MetadataHandlers, MetadataMethodName, MetadataRequest, MetadataResponse } from './metadata-handlers.ts';
 import type { MetadataMethod } from './metadata-methods.ts';
 import { type FindRoute, fingerprintOf, type MetadataRoute } from './metadata-routes.ts';
@@ -107,7 +108,13 @@ export class MetadataCall {
       return callUnary(method.of(channels.client(MetadataServiceClient, address)), request, target);
     }
     const what = `${method.rpc} at ${nodeId} (in-process)`;
-    return withDeadline(clock, what, timeoutMs, (within) => handlers[name](request, { signal: within }), signal);
+    return withDeadline(
+      clock,
+      what,
+      timeoutMs,
+      (within) => handlers[name](request, { signal: within, peer: inProcessPeer }),
+      signal,
+    );
   }
 
   /** Waits until the way to the repository is another one, but no longer than `delayMs`. */

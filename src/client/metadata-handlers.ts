@@ -1,3 +1,4 @@
+import type { CallContext } from '../rpc/handlers.ts';
 import type { MetadataApi } from './metadata-api.ts';
 
 /** Name of a method of the metadata service. */
@@ -16,6 +17,6 @@ export type MetadataResponse<Name extends MetadataMethodName> = Awaited<ReturnTy
 export type MetadataHandlers = {
   readonly [Name in MetadataMethodName]: (
     request: MetadataRequest<Name>,
-    call: { readonly signal: AbortSignal },
+    call: CallContext,
   ) => Promise<MetadataResponse<Name>>;
 };

@@ -1,3 +1,4 @@
+import { backoffMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { explain, hasCode, StratumError } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
@@ -5,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { applyUpdate } from '../topology/apply-update.ts';
 import type { Topology, TopologySource } from '../topology/topology.ts';
-import { backoffMs, coordinatorBackoff } from './backoff.ts';
+import { coordinatorBackoff } from './coordinator-backoff.ts';
 import { TopologyCache } from './topology-cache.ts';
 import type { WatchEvent } from './watch-event.ts';
 
@@ -124,6 +125,12 @@ export class TopologyView implements TopologySource, Part {
     this.#attempt?.abort(new StratumError('CANCELLED', `version ${version} of the topology has not arrived`));
   }
 
+  /** How old the topology is that is used meanwhile; undefined when nobody knows. */
+  #knownAgeMs(): number | undefined {
+    const ageMs = this.ageMs();
+    return Number.isFinite(ageMs) ? Math.floor(ageMs) : undefined;
+  }
+
   async #watchForEver(): Promise<void> {
     const { signal } = this.#stopped;
     for (let failures = 0; !signal.aborted; failures += 1) {
@@ -134,7 +141,7 @@ export class TopologyView implements TopologySource, Part {
         this.#log.debug({}, 'the watch of the topology ended; it begins again');
       } catch (error) {
         if (signal.aborted) return;
-        const fields = { version: this.#topology?.version, error: explain(error) };
+        const fields = { version: this.#topology?.version, ageMs: this.#knownAgeMs(), error: explain(error) };
         if (failures === 0) this.#log.warn(fields, 'the watch of the topology failed; the last known one is used');
         else this.#log.debug(fields, 'the watch of the topology failed again');
       }

@@ -1,9 +1,10 @@
+import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { asStratumError, explain, hasCode, StratumError } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { backoffMs, coordinatorBackoff } from '../client/backoff.ts';
+import { coordinatorBackoff } from '../client/coordinator-backoff.ts';
 import type { CoordinatorClient, Registered } from '../client/coordinator-client.ts';
 import type { NodeStats } from '../rpc/gen/stratum/v1/types.ts';
 import type { NodeRegistration, ReportedState, Topology } from '../topology/topology.ts';
@@ -146,19 +147,19 @@ export class Membership implements Part {
     const { client, log, onRegistered } = this.#modules;
     const { registration } = this.#options;
     const registered = await client.registerNode(registration, { signal });
-    const clusterId = registered.topology?.clusterId;
-    if (clusterId !== undefined && this.#clusterId !== undefined && clusterId !== this.#clusterId) {
+    const { clusterId, version } = registered;
+    if (this.#clusterId !== undefined && clusterId !== this.#clusterId) {
       await client.deregisterNode(registration.id, registration.generationId, { signal });
       const message = `the coordinators serve cluster ${clusterId}; the data folder belongs to ${this.#clusterId}`;
       throw new StratumError('UNSAFE', message, undefined, {
         hint: 'check --coordinator and the coordinators’ own data folder; to join another cluster, start with an empty folder',
       });
     }
-    this.#clusterId = clusterId ?? this.#clusterId;
+    this.#clusterId = clusterId;
     this.#intervalMs = registered.heartbeatIntervalMs;
     this.#isRegistered = true;
     this.#hasBeenRegistered = true;
-    log.info({ cluster: clusterId, version: registered.topology?.version }, 'registered');
+    log.info({ cluster: clusterId, version }, 'registered');
     onRegistered?.(registered);
     this.#firstRegistration.resolve();
   }

@@ -2,16 +2,35 @@ import type { Clock } from '../../base/clock.ts';
 import { StratumError } from '../../base/errors.ts';
 import type { Part } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Consensus } from '../../consensus/consensus.ts';
+import type { Consensus, Leadership } from '../../consensus/consensus.ts';
 import type { CoordinatorServiceServer } from '../../rpc/gen/stratum/v1/coordinator.ts';
-import type { TopologyUpdate } from '../../topology/topology.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { DetectorTimings } from '../../topology/failure-detector.ts';
+import type { Topology, TopologyUpdate } from '../../topology/topology.ts';
+import { coordinatorDefinition } from './coordinator-definition.ts';
+import { exposeCoordinator } from './coordinator-gauges.ts';
 import { coordinatorService } from './coordinator-service.ts';
-import { FailureWatch, type FailureWatchOptions } from './failure-watch.ts';
+import { FailureWatch } from './failure-watch.ts';
+import { HeartbeatKeeper } from './heartbeat-keeper.ts';
 import { HeartbeatTable } from './heartbeat-table.ts';
+import { MeteredConsensus } from './metered-consensus.ts';
+import { defaultRateLimits, type RateLimitOptions, RateLimits } from './rate-limits.ts';
 
 /** Values of a coordinator; timings in milliseconds. */
-export interface CoordinatorOptions extends FailureWatchOptions {
+export interface CoordinatorOptions extends DetectorTimings {
   readonly nodeId: string;
+  /** Least time between two writes of the heartbeats to the store. */
+  readonly heartbeatBatchMs: number;
+  /** What it lets through. Default: rate-limits.ts. */
+  readonly rateLimits?: RateLimitOptions;
+}
+
+/** What a coordinator is made from. */
+export interface CoordinatorNodeModules {
+  readonly consensus: Consensus;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /**
@@ -21,53 +40,64 @@ export interface CoordinatorOptions extends FailureWatchOptions {
  */
 export class CoordinatorNode implements Part {
   readonly name = 'coordinator';
-  /** For the gRPC listener; answers NOT_READY before the start. */
+  /** The service for the gRPC listener. */
+  readonly definition = coordinatorDefinition;
+  /** Its handlers; they answer NOT_READY before a topology is known. */
   readonly service: CoordinatorServiceServer;
   readonly #consensus: Consensus;
   readonly #heartbeats: HeartbeatTable;
   readonly #failureWatch: FailureWatch;
+  readonly #keeper: HeartbeatKeeper;
   readonly #stopping = new AbortController();
   readonly #log: Logger;
 
-  constructor(
-    options: CoordinatorOptions,
-    modules: { readonly consensus: Consensus; readonly clock: Clock; readonly log: Logger },
-  ) {
-    const { consensus, clock, log } = modules;
+  constructor(options: CoordinatorOptions, modules: CoordinatorNodeModules) {
+    const { metrics, clock, log } = modules;
+    const consensus = new MeteredConsensus({ inner: modules.consensus, metrics, clock });
+    const heartbeats = new HeartbeatTable({ clock });
+    const limits = new RateLimits(options.rateLimits ?? defaultRateLimits, { clock, metrics });
     this.#consensus = consensus;
+    this.#heartbeats = heartbeats;
     this.#log = log;
-    this.#heartbeats = new HeartbeatTable({ clock });
-    this.#failureWatch = new FailureWatch(options, { consensus, heartbeats: this.#heartbeats, clock, log });
-    this.service = coordinatorService({
-      nodeId: options.nodeId,
-      consensus,
-      heartbeats: this.#heartbeats,
-      stopping: this.#stopping.signal,
-      clock,
-      log,
-    });
+    const onDecision = (decision: string) => metrics.increment('stratum_detector_decisions_total', { decision });
+    this.#failureWatch = new FailureWatch(options, { consensus, heartbeats, onDecision, clock, log });
+    this.#keeper = new HeartbeatKeeper(options, { consensus, heartbeats, clock, log });
+    exposeCoordinator(metrics, { consensus, limits });
+    const { nodeId } = options;
+    const stopping = this.#stopping.signal;
+    this.service = coordinatorService({ nodeId, consensus, heartbeats, stopping, clock, log, limits, metrics });
   }
 
+  /** Resolves when consensus has started, which may be before it knows a topology or a leader. */
   async start(signal: AbortSignal): Promise<void> {
-    this.#consensus.onLeadership(({ isLeader, leaderId, term }) => {
-      this.#log.info({ leader: leaderId, term, isLeader }, isLeader ? 'this coordinator leads' : 'another one leads');
-      if (isLeader) this.#lead();
-      else void this.#failureWatch.stop();
+    this.#consensus.onLeadership((leadership) => this.#followLeadership(leadership));
+    // Before the start, for a driver may learn of updates as soon as it runs.
+    this.#consensus.subscribe((update, topology) => {
+      if (update === undefined) this.#forgetAllBut(topology);
+      else this.#follow(update);
     });
     await this.#consensus.start(signal);
-    this.#consensus.subscribe((update) => this.#follow(update));
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new StratumError('SHUTTING_DOWN', 'this coordinator stops'));
-    await this.#failureWatch.stop();
+    await Promise.all([this.#failureWatch.stop(), this.#keeper.stop()]);
     await this.#consensus.stop();
   }
 
-  #lead(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#heartbeats.restart();
-    this.#failureWatch.start();
+  /** A new term begins afresh, also when this coordinator led the one before. */
+  #followLeadership({ isLeader, leaderId, term }: Leadership): void {
+    const others = leaderId === undefined ? 'no leader is known' : 'another one leads';
+    this.#log.info({ leader: leaderId, term, isLeader }, isLeader ? 'this coordinator leads' : others);
+    if (isLeader && !this.#stopping.signal.aborted) {
+      this.#heartbeats.restart();
+      this.#failureWatch.start();
+      this.#keeper.start();
+      return;
+    }
+    // Both end at once; neither rejects, and nothing waits for what is still under way.
+    void this.#failureWatch.stop();
+    void this.#keeper.stop();
   }
 
   /**
@@ -80,5 +110,10 @@ export class CoordinatorNode implements Part {
       if (isNew) this.#heartbeats.registered(id, generationId);
     }
     for (const id of nodesRemoved) this.#heartbeats.forget(id);
+  }
+
+  /** A copy jumps only where another coordinator leads; its table counts from the next leadership on. */
+  #forgetAllBut({ nodes }: Topology): void {
+    for (const id of [...this.#heartbeats.entries.keys()]) if (!nodes.has(id)) this.#heartbeats.forget(id);
   }
 }

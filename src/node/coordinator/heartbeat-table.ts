@@ -1,13 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
 import type { NodeStats } from '../../rpc/gen/stratum/v1/types.ts';
 import type { HeartbeatRecord } from '../../topology/failure-detector.ts';
-import type { ReportedState } from '../../topology/topology.ts';
+import { type NodeTimeouts, recentSuspicions, suspicionsMax, timeoutsOf } from '../../topology/flap-damping.ts';
+import type { HeartbeatBatch, KeptHeartbeat } from '../../topology/heartbeat-batch.ts';
+import type { ClusterSettings, ReportedState } from '../../topology/topology.ts';
 
-/** Suspicions older than this no longer count as flapping. */
-const flapWindowMs = 10 * 60_000;
-
-/** More suspicions than this are not told apart. */
-const flapsMax = 100;
+/** A batch with more nodes than this is cut when it is restored; no cluster is meant to be as large. */
+const restoredNodesMax = 10_000;
 
 /** What a node said in its last heartbeat. */
 export interface HeartbeatEntry extends HeartbeatRecord {
@@ -26,13 +25,14 @@ export interface ArrivedHeartbeat {
 }
 
 /**
- * The leader's memory of who is alive: never on disk, gone with the leadership. Ages are measured
- * on the monotonic clock. It holds registered nodes alone.
+ * The leader's memory of who is alive. Ages are measured on the monotonic clock. It holds the nodes
+ * that were heard, suspected or restored; who watches the topology lets it forget the others. What
+ * `batch` gives outlives the leadership, for people and for the damping of flapping nodes; nobody is
+ * judged by an age that another leader measured, for silence counts from the begin of a leadership.
  */
 export class HeartbeatTable {
   readonly #clock: Clock;
   readonly #entries = new Map<string, HeartbeatEntry>();
-  readonly #suspicions = new Map<string, number[]>();
   #startedMs: number;
 
   constructor(modules: { readonly clock: Clock }) {
@@ -53,7 +53,6 @@ export class HeartbeatTable {
   /** A new leadership begins: what was heard before says nothing. */
   restart(): void {
     this.#entries.clear();
-    this.#suspicions.clear();
     this.#startedMs = this.#clock.monotonicMs();
   }
 
@@ -62,18 +61,15 @@ export class HeartbeatTable {
     const lastSeenMs = this.#clock.monotonicMs();
     const known = this.#entries.get(nodeId);
     if (known !== undefined && known.generationId > generationId) return;
-    const entry =
-      known?.generationId === generationId
-        ? { ...known, lastSeenMs }
-        : { ...newEntry(generationId, lastSeenMs), knownVersion: 0n, stats: undefined };
-    this.#entries.set(nodeId, entry);
+    const entry = known?.generationId === generationId ? known : newEntry(generationId, lastSeenMs, known);
+    this.#entries.set(nodeId, { ...entry, lastSeenMs });
   }
 
   /** Keeps a heartbeat. A process that has said STOPPING does not come back, whatever arrives late. */
   heard({ nodeId, generationId, reportedState, knownVersion, stats }: ArrivedHeartbeat): HeartbeatEntry {
     const lastSeenMs = this.#clock.monotonicMs();
     const last = this.#entries.get(nodeId);
-    const known = last?.generationId === generationId ? last : newEntry(generationId, lastSeenMs);
+    const known = last?.generationId === generationId ? last : newEntry(generationId, lastSeenMs, last);
     const isStopping = known.reportedState === 'STOPPING';
     const entry: HeartbeatEntry = {
       ...known,
@@ -86,15 +82,16 @@ export class HeartbeatTable {
     return entry;
   }
 
-  /** The failure detector has suspected the node. */
-  suspected(nodeId: string): void {
-    const times = [...this.#recentSuspicions(nodeId), this.#clock.monotonicMs()];
-    this.#suspicions.set(nodeId, times.slice(-flapsMax));
+  /** The failure detector has suspected the node; that is no sign of life. */
+  suspected(nodeId: string, generationId: bigint): void {
+    const nowMs = this.#clock.monotonicMs();
+    const entry = this.#entries.get(nodeId) ?? newEntry(generationId, this.#startedMs, undefined);
+    this.#entries.set(nodeId, { ...entry, suspicionsMs: kept([...entry.suspicionsMs, nowMs], nowMs) });
   }
 
-  /** How often the node was suspected within the last ten minutes. */
-  flapCount(nodeId: string): number {
-    return this.#recentSuspicions(nodeId).length;
+  /** The timeouts of the node, damping included. */
+  timeouts(nodeId: string, settings: ClusterSettings): NodeTimeouts {
+    return timeoutsOf(settings, this.#entries.get(nodeId)?.suspicionsMs ?? [], this.#clock.monotonicMs());
   }
 
   /** Milliseconds since the node was last heard; since this table listens when it never was. */
@@ -105,15 +102,60 @@ export class HeartbeatTable {
   /** The node is no longer registered. */
   forget(nodeId: string): void {
     this.#entries.delete(nodeId);
-    this.#suspicions.delete(nodeId);
   }
 
-  #recentSuspicions(nodeId: string): readonly number[] {
-    const sinceMs = this.#clock.monotonicMs() - flapWindowMs;
-    return (this.#suspicions.get(nodeId) ?? []).filter((atMs) => atMs >= sinceMs);
+  /** What the next leader begins with; `nowMs` on the monotonic clock, `atMs` on the wall. */
+  batch(nowMs: number, atMs: number): HeartbeatBatch {
+    const nodes = [...this.#entries].map(([nodeId, { generationId, lastSeenMs, suspicionsMs }]) => ({
+      nodeId,
+      generationId,
+      ageMs: ageAt(nowMs, lastSeenMs),
+      suspicionAgesMs: recentSuspicions(suspicionsMs, nowMs).map((suspectedMs) => ageAt(nowMs, suspectedMs)),
+    }));
+    return { atMs, nodes };
+  }
+
+  /**
+   * Takes over what an earlier leader kept. What this one has heard itself since the restart stands;
+   * only suspicions are added to it. The wall clocks of two coordinators may differ: a batch from the
+   * future counts as made now, so that no age is below zero; one whose maker's clock is behind looks
+   * older than it is. Nodes that are registered no more are for the caller to leave out or to forget.
+   */
+  restore(batch: HeartbeatBatch, nowMs: number, atMs: number): void {
+    const elapsedMs = Math.max(0, atMs - batch.atMs);
+    for (const node of batch.nodes.slice(0, restoredNodesMax)) this.#restoreNode(node, nowMs, elapsedMs);
+  }
+
+  #restoreNode({ nodeId, generationId, ageMs, suspicionAgesMs }: KeptHeartbeat, nowMs: number, elapsedMs: number) {
+    const timeOf = (age: number) => nowMs - elapsedMs - Math.max(0, age);
+    const known = this.#entries.get(nodeId);
+    const suspicionsMs = [...suspicionAgesMs.map(timeOf), ...(known?.suspicionsMs ?? [])];
+    const entry = known ?? { ...newEntry(generationId, nowMs, undefined), lastSeenMs: timeOf(ageMs) };
+    this.#entries.set(nodeId, { ...entry, suspicionsMs: kept(suspicionsMs, nowMs) });
   }
 }
 
-function newEntry(generationId: bigint, nowMs: number): HeartbeatRecord {
-  return { generationId, firstSeenMs: nowMs, lastSeenMs: nowMs, reportedState: 'STARTING' };
+/** Flapping is a matter of the node and not of one process: a process that keeps crashing flaps. */
+function newEntry(generationId: bigint, nowMs: number, before: HeartbeatEntry | undefined): HeartbeatEntry {
+  return {
+    generationId,
+    firstSeenMs: nowMs,
+    lastSeenMs: nowMs,
+    reportedState: 'STARTING',
+    suspicionsMs: before?.suspicionsMs ?? [],
+    knownVersion: 0n,
+    stats: undefined,
+  };
+}
+
+/** Oldest first, within the damping window, and no more than are counted. */
+function kept(suspicionsMs: readonly number[], nowMs: number): readonly number[] {
+  return recentSuspicions(
+    suspicionsMs.toSorted((left, right) => left - right),
+    nowMs,
+  ).slice(-suspicionsMax);
+}
+
+function ageAt(nowMs: number, thenMs: number): number {
+  return Math.max(0, nowMs - thenMs);
 }

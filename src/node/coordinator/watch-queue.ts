@@ -4,10 +4,14 @@ import type { TopologyUpdate } from '../../topology/topology.ts';
 /** Updates that a reader may be behind before it is given a full sync instead. */
 export const watchQueueMax = 256;
 
-/** What a reader finds: an update, how many it has missed, or that nothing came within the time. */
+/**
+ * What a reader finds: an update, how many it has missed, that this coordinator itself has skipped
+ * some, or that nothing came within the time.
+ */
 export type WatchQueueItem =
   | { readonly kind: 'update'; readonly update: TopologyUpdate }
   | { readonly kind: 'lagged'; readonly dropped: number }
+  | { readonly kind: 'jumped' }
   | { readonly kind: 'idle' };
 
 /**
@@ -19,6 +23,7 @@ export class WatchQueue {
   readonly #clock: Clock;
   #updates: TopologyUpdate[] = [];
   #dropped = 0;
+  #hasJumped = false;
   #wake: () => void = () => undefined;
 
   constructor(options: { readonly updatesMax: number }, modules: { readonly clock: Clock }) {
@@ -36,22 +41,31 @@ export class WatchQueue {
     this.#wake();
   }
 
+  /** The topology has changed by more than updates can tell: what waits is of no use any more. */
+  jump(): void {
+    this.#updates = [];
+    this.#hasJumped = true;
+    this.#wake();
+  }
+
   /** Begins afresh: the reader is about to get the whole topology. */
   reset(): void {
     this.#updates = [];
     this.#dropped = 0;
+    this.#hasJumped = false;
   }
 
   /** The next item; `idle` after `idleMs` without one, or at once when the signal aborts. */
   async take(idleMs: number, signal: AbortSignal): Promise<WatchQueueItem> {
     if (this.#isEmpty() && !signal.aborted) await this.#somethingToRead(idleMs, signal);
     if (this.#dropped > 0) return { kind: 'lagged', dropped: this.#dropped };
+    if (this.#hasJumped) return { kind: 'jumped' };
     const update = this.#updates.shift();
     return update === undefined ? { kind: 'idle' } : { kind: 'update', update };
   }
 
   #isEmpty(): boolean {
-    return this.#updates.length === 0 && this.#dropped === 0;
+    return this.#updates.length === 0 && this.#dropped === 0 && !this.#hasJumped;
   }
 
   async #somethingToRead(idleMs: number, signal: AbortSignal): Promise<void> {

@@ -44,7 +44,7 @@ describe('CoordinatorClient', () => {
     const client = coordinators.client([address]);
     const registered = await client.registerNode(sampleRegistration());
     expect(registered).toMatchObject({ alreadyRegistered: false, heartbeatIntervalMs: 1_000 });
-    expect(registered.topology?.nodes.get('object-1')?.state).toBe('JOINING');
+    expect((await client.getTopology()).topology).toMatchObject({ clusterId: registered.clusterId, version: 1n });
     expect(await client.heartbeat(heartbeat)).toEqual({
       version: 2n,
       refreshRequired: true,
@@ -68,7 +68,35 @@ describe('CoordinatorClient', () => {
       isLeader: true,
     });
     expect((await client.getHashRing()).entries).toHaveLength(24);
-    expect(await client.getConsensusStatus()).toMatchObject({ driver: 'embedded', hasQuorum: true });
+    expect(await client.askCoordinator(address)).toMatchObject({
+      leader: { isLeader: true },
+      consensus: { driver: 'embedded', hasQuorum: true },
+      error: undefined,
+    });
+  });
+
+  it('says of one coordinator why it does not answer, and asks no other', async () => {
+    const unused = await coordinators.unusedAddress();
+    const { address } = await coordinators.start();
+    const client = coordinators.client([address]);
+    expect(await client.askCoordinator(unused, { timeoutMs: 2_000 })).toMatchObject({
+      leader: undefined,
+      consensus: undefined,
+      error: { code: 'UNREACHABLE' },
+    });
+    const silent = await coordinators.startSilent();
+    expect(await client.askCoordinator(silent, { timeoutMs: 100 })).toMatchObject({
+      error: { code: 'DEADLINE_EXCEEDED' },
+    });
+  });
+
+  it('reads the history of applied commands, with who asked for them', async () => {
+    const { address, consensus } = await coordinators.start();
+    const { update } = await consensus.propose(register());
+    const client = coordinators.client([address]);
+    const kept = { version: 1n, keptSinceVersion: 0n };
+    expect(await client.getTopologyHistory({ sinceVersion: 0n, limit: 10 })).toEqual({ updates: [update], ...kept });
+    expect(await client.getTopologyHistory({ sinceVersion: 1n, limit: 10 })).toEqual({ updates: [], ...kept });
   });
 
   it('watches the topology until the caller ends it', async () => {

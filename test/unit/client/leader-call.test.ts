@@ -1,10 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { hasCode } from '../../../src/base/errors.ts';
+import { defaultRateLimits } from '../../../src/node/coordinator/rate-limits.ts';
 import { sampleRegistration } from '../topology/sample-cluster.ts';
 import { pausesOnlyClock, SampleCoordinators } from './sample-coordinators.ts';
 
 const coordinators = new SampleCoordinators();
+
+/** One write, and another one 20 seconds later. */
+const once = { ratePerSecond: 0.05, burst: 1 };
+const oneWrite = { ...defaultRateLimits, writes: { all: once, client: once } };
 
 afterEach(() => coordinators.close());
 
@@ -85,6 +90,22 @@ describe('a call to the leader', () => {
     await expect(client.getLeader({ timeoutMs: 150 })).rejects.toSatisfy((error) =>
       hasCode(error, 'DEADLINE_EXCEEDED'),
     );
+  });
+
+  it('comes back to a coordinator that takes no more when it said, and not before', async () => {
+    const leader = await coordinators.start({ rateLimits: oneWrite });
+    const clock = pausesOnlyClock();
+    const pausesMs: number[] = [];
+    const sleep = (delayMs: number, signal?: AbortSignal) => {
+      pausesMs.push(delayMs);
+      return clock.sleep(delayMs, signal);
+    };
+    // The other one has nothing to offer, so that without the wait its turn would come at once.
+    const addresses = [leader.address, await coordinators.unusedAddress()];
+    const client = coordinators.client(addresses, { timeoutMs: 30_000 }, { ...clock, sleep });
+    await client.registerNode(sampleRegistration());
+    await expect(client.registerNode(sampleRegistration())).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    expect(pausesMs[0]).toBeGreaterThanOrEqual(19_000);
   });
 
   it('does not repeat a refusal that is final', async () => {

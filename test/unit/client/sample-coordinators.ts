@@ -7,15 +7,17 @@ import type { Consensus } from '../../../src/consensus/consensus.ts';
 import { EmbeddedConsensus } from '../../../src/consensus/embedded-consensus.ts';
 import { MemoryTopologyStore } from '../../../src/consensus/memory-topology-store.ts';
 import { CoordinatorNode } from '../../../src/node/coordinator/coordinator.ts';
+import type { RateLimitOptions } from '../../../src/node/coordinator/rate-limits.ts';
 import { ChannelPool } from '../../../src/rpc/channel-pool.ts';
 import { CoordinatorServiceService } from '../../../src/rpc/gen/stratum/v1/coordinator.ts';
 import { GrpcServer } from '../../../src/rpc/grpc-server.ts';
+import { Metrics } from '../../../src/telemetry/metrics.ts';
 import type { Topology } from '../../../src/topology/topology.ts';
 import { recordingLog } from '../base/recording-log.ts';
 import { follower } from '../node/coordinator/sample-coordinator.ts';
 import { emptyCluster } from '../topology/sample-cluster.ts';
 
-const timings = { detectorTickMs: 250, leaderGraceMs: 60_000, joiningTimeoutMs: 60_000 };
+const timings = { heartbeatBatchMs: 1_000, detectorTickMs: 250, leaderGraceMs: 60_000, joiningTimeoutMs: 60_000 };
 
 /** A clock on which only pauses take time, and no waiting: a total deadline passes by back-off alone. */
 export function pausesOnlyClock(): Clock {
@@ -43,15 +45,17 @@ export class SampleCoordinators {
   }
 
   /** A leading coordinator; `port` to come back at the address of one that has ended. */
-  async start(options: { topology?: Topology; store?: MemoryTopologyStore; port?: number } = {}) {
-    const { topology = emptyCluster(), store = new MemoryTopologyStore(), port = 0 } = options;
+  async start(
+    options: { topology?: Topology; store?: MemoryTopologyStore; port?: number; rateLimits?: RateLimitOptions } = {},
+  ) {
+    const { topology = emptyCluster(), store = new MemoryTopologyStore(), port = 0, rateLimits } = options;
     const log = recordingLog();
     const server = new GrpcServer({ host: '127.0.0.1', port });
     const consensus = new EmbeddedConsensus(
       { nodeId: 'coordinator-1', address: () => server.address, initialTopology: () => topology },
       { store, log },
     );
-    return { ...(await this.#host(server, consensus)), consensus, store };
+    return { ...(await this.#host(server, consensus, rateLimits)), consensus, store };
   }
 
   /** A coordinator that follows: it takes `leader` for the leader, which need not be so. */
@@ -96,9 +100,15 @@ export class SampleCoordinators {
     return new CoordinatorClient({ endpoints, timeoutMs: 10_000, attemptTimeoutMs: 2_000, ...options }, modules);
   }
 
-  async #host(server: GrpcServer, consensus: Consensus) {
-    const options = { nodeId: 'coordinator', ...timings };
-    const node = new CoordinatorNode(options, { consensus, clock: systemClock, log: recordingLog() });
+  async #host(server: GrpcServer, consensus: Consensus, rateLimits?: RateLimitOptions) {
+    const limits = rateLimits === undefined ? {} : { rateLimits };
+    const options = { nodeId: 'coordinator', ...timings, ...limits };
+    const node = new CoordinatorNode(options, {
+      consensus,
+      metrics: new Metrics(),
+      clock: systemClock,
+      log: recordingLog(),
+    });
     server.add(CoordinatorServiceService, node.service);
     await server.start();
     await node.start(new AbortController().signal);

@@ -36,7 +36,8 @@ class FakeCoordinators {
   registerNode(): Promise<Registered> {
     this.told.push('register');
     if (this.registerError !== undefined) return Promise.reject(this.registerError);
-    return Promise.resolve({ alreadyRegistered: false, topology: this.topology, heartbeatIntervalMs: 1_000 });
+    const { clusterId, version } = this.topology;
+    return Promise.resolve({ alreadyRegistered: false, clusterId, version, heartbeatIntervalMs: 1_000 });
   }
 
   deregisterNode() {

@@ -114,6 +114,60 @@ describe('the configuration of a node', () => {
   });
 });
 
+describe('the etcd of a coordinator', () => {
+  const peers = 'c1=127.0.0.1:2380,c2=127.0.0.1:2381,c3=127.0.0.1:2382';
+  const coordinator = (flags: Readonly<Record<string, unknown>>) =>
+    loadNodeConfig({ flags: { roles: 'coordinator', dataDir: '/d', nodeId: 'c1', ...flags } });
+
+  it('is none, or members of their own, or one that is there already', () => {
+    expect(coordinator({}).etcd).toMatchObject({ endpoints: [], peers: {}, prefix: '/stratum/' });
+    expect(coordinator({ 'etcd.peers': peers }).etcd.peers).toMatchObject({ c2: '127.0.0.1:2381' });
+    expect(coordinator({ 'etcd.peers': 'c1=127.0.0.1:2380,c2=127.0.0.1:2381' }).etcd.peers).toHaveProperty('c2');
+    const endpoints = 'https://e1.example:2379,https://e2.example:2379';
+    expect(coordinator({ 'etcd.endpoints': endpoints }).etcd.endpoints).toEqual(endpoints.split(','));
+  });
+
+  const endpoint = { 'etcd.endpoints': 'https://e1.example:2379' };
+  const refused: readonly [string, Readonly<Record<string, unknown>>, RegExp][] = [
+    ['endpoints beside peers', { ...endpoint, 'etcd.peers': peers }, /etcd\.peers .*beside/],
+    ['peers without the own node', { 'etcd.peers': peers, nodeId: 'c4' }, /c4 is not among them/],
+    ['peers of a node without a name', { 'etcd.peers': peers, nodeId: undefined }, /has no id/],
+    ['peers of another role', { 'etcd.peers': peers, roles: 'object', coordinators: 'a:1' }, /only a coordinator/],
+    ['endpoints of another role', { ...endpoint, roles: 'object', coordinators: 'a:1' }, /only a coordinator/],
+    ['an endpoint without a port', { 'etcd.endpoints': 'https://e1.example' }, /expected http:\/\/host:port/],
+    ['http beside https', { 'etcd.endpoints': 'https://e1:1,http://127.0.0.1:1' }, /mixed/],
+    ['a peer without a port', { 'etcd.peers': 'c1=127.0.0.1:2380,c2=10.0.0.1' }, /expected host:port/],
+    ['a peer at port 0', { 'etcd.peers': 'c1=127.0.0.1:0' }, /port 0/],
+    ['a peer listener by name', { 'etcd.peers': 'c1=c1.example:2380' }, /c1\.example is not an IP address/],
+    ['a peer listener without peers', { 'etcd.peerListen': '127.0.0.1:2380' }, /etcd\.peers .*missing/],
+    ['a client listener without peers', { 'etcd.clientListen': '127.0.0.1:2379' }, /etcd\.peers .*missing/],
+    ['an open client listener', { 'etcd.peers': peers, 'etcd.clientListen': '0.0.0.0:2379' }, /etcd\.clientListen/],
+    ['a user without a password', { ...endpoint, 'etcd.username': 'u' }, /without a password/],
+    ['a password without a user', { ...endpoint, 'etcd.passwordFile': '/p' }, /without a password/],
+    ['a certificate without a key', { ...endpoint, 'etcd.certFile': '/c' }, /without its key/],
+    ['a key without a certificate', { ...endpoint, 'etcd.keyFile': '/k' }, /without its key/],
+    ['certificates for http', { 'etcd.endpoints': 'http://127.0.0.1:1', 'etcd.caFile': '/c' }, /no certificates/],
+    ['certificates for nothing', { 'etcd.caFile': '/c' }, /etcd\.endpoints .*missing/],
+    ['a prefix that is no path', { ...endpoint, 'etcd.prefix': 'stratum' }, /begins and ends/],
+    ['a lease shorter than etcd keeps', { 'timings.leaderLeaseMs': '1000' }, /leaderLeaseMs/],
+  ];
+  it.each(refused)('is not %s', (_what, flags, message) => {
+    expect(() => coordinator(flags)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it.each<[string, Readonly<Record<string, unknown>>]>([
+    ['endpoints over plain HTTP', { 'etcd.endpoints': 'http://10.0.0.1:2379' }],
+    ['a peer', { 'etcd.peers': 'c1=127.0.0.1:2380,c2=10.0.0.2:2380' }],
+    ['the own peer listener', { 'etcd.peers': 'c1=127.0.0.1:2380', 'etcd.peerListen': '0.0.0.0:2380' }],
+    ['metrics', { metricsListen: '0.0.0.0:9100' }],
+  ])('is beyond loopback only when told so: %s', (_what, flags) => {
+    expect(() => coordinator(flags)).toThrow(expect.objectContaining({ code: 'INSECURE_LISTEN' }));
+    expect(coordinator({ ...flags, insecureListen: true }).insecureListen).toBe(true);
+  });
+});
+
 describe('addresses', () => {
   it.each([
     ['127.0.0.1:80', true],

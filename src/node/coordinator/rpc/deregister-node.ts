@@ -11,8 +11,8 @@ export function deregisterNode({
   log,
 }: CoordinatorModules): UnaryHandler<DeregisterNodeRequest, DeregisterNodeResponse> {
   return async ({ nodeId, generationId }) => {
-    assertLeading(consensus);
     validateNodeId(nodeId, 'node_id');
+    assertLeading(consensus);
     const command = { kind: 'deregister-node', atMs: clock.nowMs(), nodeId, generationId } as const;
     const { topology, update } = await consensus.propose(command);
     if (update !== undefined) log.info({ node: nodeId, version: update.version }, update.reason);

@@ -1,17 +1,17 @@
-import { StratumError } from '../../../base/errors.ts';
+import { hasCode, StratumError } from '../../../base/errors.ts';
 import type { HeartbeatRequest, HeartbeatResponse } from '../../../rpc/gen/stratum/v1/coordinator.ts';
 import type { UnaryHandler } from '../../../rpc/handlers.ts';
 import { decodeReportedState } from '../../../rpc/topology-codec.ts';
 import { heartbeatTransition } from '../../../topology/heartbeat-transition.ts';
 import { waitsForRing } from '../../../topology/node-duties.ts';
-import { nodeNotFound } from '../../../topology/reduce.ts';
+import { nodeNotFound } from '../../../topology/node-not-found.ts';
 import { zombie } from '../../../topology/register-node.ts';
 import type { Node, ReportedState, Topology } from '../../../topology/topology.ts';
 import { validateGeneration, validateNodeId } from '../../../topology/validate-registration.ts';
 import { assertLeading } from '../assert-leading.ts';
 import type { CoordinatorModules } from '../coordinator-modules.ts';
 
-/** CoordinatorService.Heartbeat. */
+/** CoordinatorService.Heartbeat. The timeouts in the answer are this node's own, damping included. */
 export function heartbeat(modules: CoordinatorModules): UnaryHandler<HeartbeatRequest, HeartbeatResponse> {
   const { consensus, heartbeats } = modules;
   return async ({ nodeId, generationId, knownVersion, reportedState, stats }) => {
@@ -25,14 +25,15 @@ export function heartbeat(modules: CoordinatorModules): UnaryHandler<HeartbeatRe
     await follow(modules, node, heard.reportedState, heard.reportedState !== before);
     const { version, settings } = consensus.current();
     const { leaderId = '', term } = consensus.leadership();
+    const { suspectTimeoutMs, downTimeoutMs } = heartbeats.timeouts(nodeId, settings);
     return {
       version,
       refreshRequired: knownVersion < version,
       term,
       leaderId,
       heartbeatIntervalMs: BigInt(settings.heartbeatIntervalMs),
-      suspectTimeoutMs: BigInt(settings.suspectTimeoutMs),
-      downTimeoutMs: BigInt(settings.downTimeoutMs),
+      suspectTimeoutMs: BigInt(suspectTimeoutMs),
+      downTimeoutMs: BigInt(downTimeoutMs),
     };
   };
 }
@@ -68,6 +69,12 @@ async function follow(
   }
   const { id: nodeId, generationId } = node;
   const command = { kind: 'set-node-state', atMs: clock.nowMs(), nodeId, generationId, ...transition } as const;
-  const { update } = await consensus.propose(command);
-  if (update !== undefined) log.info({ node: nodeId, version: update.version }, update.reason);
+  try {
+    const { update } = await consensus.propose(command);
+    if (update !== undefined) log.info({ node: nodeId, version: update.version }, update.reason);
+  } catch (error) {
+    // Another change came first (a drain, say). The node was heard all the same; its next heartbeat is judged afresh.
+    if (!hasCode(error, 'VERSION_CONFLICT')) throw error;
+    log.info({ node: nodeId, code: error.code, error: error.message }, 'a heartbeat came too late to change a state');
+  }
 }

@@ -14,15 +14,16 @@ export function listHeartbeats({
     const { nodes, settings } = consensus.current();
     const records = [...nodes.keys()].map((nodeId) => {
       const entry = heartbeats.entries.get(nodeId);
+      const { suspectTimeoutMs, downTimeoutMs, flapCount } = heartbeats.timeouts(nodeId, settings);
       return {
         nodeId,
         ageMs: BigInt(Math.floor(heartbeats.ageMs(nodeId))),
-        flapCount: heartbeats.flapCount(nodeId),
+        flapCount,
         reportedState: encodeReportedState(entry?.reportedState ?? 'STARTING'),
         stats: entry?.stats,
         knownVersion: entry?.knownVersion ?? 0n,
-        suspectTimeoutMs: BigInt(settings.suspectTimeoutMs),
-        downTimeoutMs: BigInt(settings.downTimeoutMs),
+        suspectTimeoutMs: BigInt(suspectTimeoutMs),
+        downTimeoutMs: BigInt(downTimeoutMs),
       };
     });
     return { records };

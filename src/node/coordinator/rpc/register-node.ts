@@ -1,7 +1,7 @@
 import { StratumError } from '../../../base/errors.ts';
 import type { RegisterNodeRequest, RegisterNodeResponse } from '../../../rpc/gen/stratum/v1/coordinator.ts';
 import type { UnaryHandler } from '../../../rpc/handlers.ts';
-import { decodeRegistration, encodeTopology } from '../../../rpc/topology-codec.ts';
+import { decodeRegistration } from '../../../rpc/topology-codec.ts';
 import { validateRegistration } from '../../../topology/validate-registration.ts';
 import { assertLeading } from '../assert-leading.ts';
 import type { CoordinatorModules } from '../coordinator-modules.ts';
@@ -14,19 +14,20 @@ export function registerNode({
   log,
 }: CoordinatorModules): UnaryHandler<RegisterNodeRequest, RegisterNodeResponse> {
   return async (request) => {
-    assertLeading(consensus);
     if (request.node === undefined) {
       const details = { field: 'node', reason: 'missing', expected: 'the node as it describes itself' };
       throw new StratumError('INVALID_ARGUMENT', 'node is missing', details);
     }
     const node = decodeRegistration(request.node);
     validateRegistration(node);
+    assertLeading(consensus);
     const { topology, update } = await consensus.propose({ kind: 'register-node', atMs: clock.nowMs(), node });
     heartbeats.registered(node.id, node.generationId);
     if (update !== undefined) log.info({ node: node.id, version: update.version }, update.reason);
     return {
       alreadyRegistered: update === undefined,
-      topology: encodeTopology(topology),
+      clusterId: topology.clusterId,
+      version: topology.version,
       heartbeatIntervalMs: BigInt(topology.settings.heartbeatIntervalMs),
     };
   };

@@ -1,18 +1,23 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
+import { StratumError } from '../../../../src/base/errors.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { CoordinatorClient } from '../../../../src/client/coordinator-client.ts';
+import type { Leadership } from '../../../../src/consensus/consensus.ts';
 import { EmbeddedConsensus } from '../../../../src/consensus/embedded-consensus.ts';
 import { MemoryTopologyStore } from '../../../../src/consensus/memory-topology-store.ts';
 import { CoordinatorNode } from '../../../../src/node/coordinator/coordinator.ts';
 import { callUnary } from '../../../../src/rpc/call.ts';
 import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
-import { CoordinatorServiceClient, CoordinatorServiceService } from '../../../../src/rpc/gen/stratum/v1/coordinator.ts';
+import { CoordinatorServiceClient } from '../../../../src/rpc/gen/stratum/v1/coordinator.ts';
 import { GrpcServer } from '../../../../src/rpc/grpc-server.ts';
+import { Metrics } from '../../../../src/telemetry/metrics.ts';
+import type { TopologyCommand } from '../../../../src/topology/commands.ts';
 import { manualClock } from '../../base/manual-clock.ts';
 import { recordingLog } from '../../base/recording-log.ts';
+import { delegatingConsensus } from '../../consensus/delegating-consensus.ts';
 import { emptyCluster, nodeOf, register, sampleRegistration, setState } from '../../topology/sample-cluster.ts';
-import { call } from './sample-coordinator.ts';
+import { call, sampleConsensus } from './sample-coordinator.ts';
 
 const closers: (() => unknown)[] = [];
 
@@ -28,8 +33,9 @@ function sampleNode(store = new MemoryTopologyStore()) {
     { nodeId: 'coordinator-1', address: () => '127.0.0.1:7480', initialTopology: () => emptyCluster() },
     { store, log },
   );
-  const options = { nodeId: 'coordinator-1', detectorTickMs: 250, leaderGraceMs: 3_000, joiningTimeoutMs: 60_000 };
-  const node = new CoordinatorNode(options, { consensus, clock, log });
+  const timings = { heartbeatBatchMs: 1_000, detectorTickMs: 250, leaderGraceMs: 3_000, joiningTimeoutMs: 60_000 };
+  const options = { nodeId: 'coordinator-1', ...timings };
+  const node = new CoordinatorNode(options, { consensus, metrics: new Metrics(), clock, log });
   const run = async (ms: number) => {
     for (let passedMs = 0; passedMs < ms; passedMs += 250) {
       clock.advance(250);
@@ -41,7 +47,7 @@ function sampleNode(store = new MemoryTopologyStore()) {
 
 async function serve(node: CoordinatorNode) {
   const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
-  server.add(CoordinatorServiceService, node.service);
+  server.add(node.definition, node.service);
   await server.start();
   closers.push(() => server.stop(AbortSignal.abort()));
   const channels = new ChannelPool();
@@ -126,6 +132,115 @@ describe('CoordinatorNode', () => {
     const { node, clock } = sampleNode();
     await node.start(call.signal);
     await node.stop();
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('leaves its heartbeats to the next leader of the store, flaps included', async () => {
+    const first = sampleNode();
+    await first.node.start(call.signal);
+    await first.consensus.propose(register());
+    await first.consensus.propose(setState('object-1', 'ACTIVE'));
+    await first.run(4_000);
+    expect(nodeOf(first.consensus.current(), 'object-1').state).toBe('SUSPECT');
+    const { client: before } = await serve(first.node);
+    const said = { reportedState: 'READY', stats: undefined } as const;
+    await before.heartbeat({ nodeId: 'object-1', generationId: 1n, knownVersion: 0n, ...said });
+    await first.run(1_000);
+    await first.node.stop();
+    const second = sampleNode(first.store);
+    await second.node.start(call.signal);
+    closers.push(() => second.node.stop());
+    await second.run(250);
+    const { client } = await serve(second.node);
+    expect(await client.listHeartbeats()).toMatchObject([{ nodeId: 'object-1', flapCount: 1 }]);
+  });
+});
+
+/** A coordinator whose driver tells of leadership, and knows a topology, only when the test says so. */
+async function lateNode() {
+  const { clock, log } = sampleNode();
+  const inner = await sampleConsensus([register(), setState('object-1', 'ACTIVE')]);
+  let tell: (leadership: Leadership) => void = () => undefined;
+  let isReady = false;
+  let leadership: Leadership = { leaderId: undefined, leaderAddress: undefined, term: 0n, isLeader: false };
+  const proposed: TopologyCommand[] = [];
+  const consensus = delegatingConsensus(inner, {
+    start: async () => undefined,
+    stop: async () => undefined,
+    current: () => {
+      if (!isReady) throw new StratumError('NOT_READY', 'not yet', { what: 'the store' });
+      return inner.current();
+    },
+    leadership: () => leadership,
+    propose: async (command) => {
+      proposed.push(command);
+      return await inner.propose(command);
+    },
+    onLeadership: (listener) => {
+      tell = listener;
+      return () => undefined;
+    },
+  });
+  const timings = { heartbeatBatchMs: 1_000, detectorTickMs: 250, leaderGraceMs: 3_000, joiningTimeoutMs: 60_000 };
+  const node = new CoordinatorNode(
+    { nodeId: 'coordinator-1', ...timings },
+    { consensus, metrics: new Metrics(), clock, log },
+  );
+  const learn = () => {
+    isReady = true;
+  };
+  const becomes = (leaderId: string | undefined, term: bigint) => {
+    leadership = { leaderId, leaderAddress: undefined, term, isLeader: leaderId === 'coordinator-1' };
+    tell(leadership);
+  };
+  const run = async (ms: number) => {
+    for (let passedMs = 0; passedMs < ms; passedMs += 250) {
+      clock.advance(250);
+      for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    }
+  };
+  return { node, clock, proposed, learn, becomes, run };
+}
+
+describe('CoordinatorNode with a driver that takes its time', () => {
+  it('starts without a topology and answers NOT_READY until there is one', async () => {
+    const { node, learn } = await lateNode();
+    const { once, client } = await serve(node);
+    await node.start(call.signal);
+    closers.push(() => node.stop());
+    await expect(once()).rejects.toMatchObject({ code: 'NOT_READY' });
+    learn();
+    expect((await client.getTopology()).version).toBe(2n);
+  });
+
+  it('watches over nodes only while it leads, however often that begins and ends', async () => {
+    const { node, clock, proposed, learn, becomes, run } = await lateNode();
+    await node.start(call.signal);
+    closers.push(() => node.stop());
+    await run(60_000);
+    learn();
+    for (const term of [3n, 5n, 6n]) {
+      becomes('coordinator-1', term);
+      await run(2_000);
+      if (term !== 5n) becomes(undefined, term);
+      if (term !== 5n) expect(clock.pendingTimers()).toBe(0);
+      if (term !== 5n) await run(60_000);
+    }
+    // Each leadership began with a grace period that it did not outlive.
+    expect(proposed).toEqual([]);
+    becomes('coordinator-1', 9n);
+    await run(3_000);
+    expect(proposed).toMatchObject([{ kind: 'set-node-state', state: 'SUSPECT' }]);
+    becomes('coordinator-2', 10n);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('does not begin to lead once it is being stopped', async () => {
+    const { node, clock, learn, becomes } = await lateNode();
+    await node.start(call.signal);
+    learn();
+    await node.stop();
+    becomes('coordinator-1', 4n);
     expect(clock.pendingTimers()).toBe(0);
   });
 });

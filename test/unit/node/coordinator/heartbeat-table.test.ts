@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { HeartbeatTable } from '../../../../src/node/coordinator/heartbeat-table.ts';
 import type { ReportedState } from '../../../../src/topology/topology.ts';
 import { manualClock } from '../../base/manual-clock.ts';
+import { sampleSettings } from '../../topology/sample-cluster.ts';
 
 function sampleTable() {
   const clock = manualClock();
@@ -48,31 +49,138 @@ describe('HeartbeatTable', () => {
     expect(hear(2n, 'READY').reportedState).toBe('READY');
   });
 
-  it('counts suspicions of the last ten minutes', () => {
+  it('counts suspicions of the last ten minutes, and gives a flapping node twice the time', () => {
     const { clock, table } = sampleTable();
-    table.suspected('n');
+    const settings = sampleSettings();
+    table.suspected('n', 1n);
     clock.advance(9 * 60_000);
-    table.suspected('n');
-    expect(table.flapCount('n')).toBe(2);
+    table.suspected('n', 1n);
+    expect(table.timeouts('n', settings)).toEqual({ flapCount: 2, suspectTimeoutMs: 3_000, downTimeoutMs: 6_000 });
+    table.suspected('n', 1n);
+    expect(table.timeouts('n', settings)).toEqual({ flapCount: 3, suspectTimeoutMs: 6_000, downTimeoutMs: 12_000 });
     clock.advance(60_001);
-    expect(table.flapCount('n')).toBe(1);
+    expect(table.timeouts('n', settings)).toEqual({ flapCount: 2, suspectTimeoutMs: 3_000, downTimeoutMs: 6_000 });
+    expect(table.timeouts('another', settings).flapCount).toBe(0);
   });
 
-  it('counts no further than a bound', () => {
-    const { table } = sampleTable();
-    for (let count = 0; count < 500; count += 1) table.suspected('n');
-    expect(table.flapCount('n')).toBe(100);
+  it('keeps the suspicions of a node whose process crashes and comes back', () => {
+    const { table, hear } = sampleTable();
+    hear(1n);
+    table.suspected('n', 1n);
+    hear(2n);
+    table.suspected('n', 2n);
+    table.registered('n', 3n);
+    expect(table.timeouts('n', sampleSettings()).flapCount).toBe(2);
+  });
+
+  it('takes a suspicion for no sign of life', () => {
+    const { clock, table, hear } = sampleTable();
+    clock.advance(10);
+    hear(1n);
+    clock.advance(20);
+    table.suspected('n', 1n);
+    table.suspected('never heard', 4n);
+    expect([table.ageMs('n'), table.ageMs('never heard')]).toEqual([20, 30]);
+    expect(table.entries.get('never heard')).toMatchObject({ generationId: 4n, lastSeenMs: 0, firstSeenMs: 0 });
+  });
+
+  it('counts no further than a bound, and keeps the latest', () => {
+    const { clock, table } = sampleTable();
+    for (let count = 0; count < 500; count += 1) {
+      clock.advance(1);
+      table.suspected('n', 1n);
+    }
+    const { suspicionsMs = [] } = table.entries.get('n') ?? {};
+    expect([suspicionsMs.length, suspicionsMs[0], suspicionsMs.at(-1)]).toEqual([100, 401, 500]);
   });
 
   it('forgets a node that left, and everything with a new leadership', () => {
     const { clock, table, hear } = sampleTable();
     hear(1n);
-    table.suspected('n');
+    table.suspected('n', 1n);
     table.forget('n');
-    expect([table.entries.size, table.flapCount('n')]).toEqual([0, 0]);
+    expect([table.entries.size, table.timeouts('n', sampleSettings()).flapCount]).toEqual([0, 0]);
     hear(1n);
     clock.advance(30);
     table.restart();
     expect([table.entries.size, table.startedMs, table.ageMs('n')]).toEqual([0, 30, 0]);
+  });
+});
+
+describe('a batch of heartbeats', () => {
+  it('keeps generation, age and recent suspicions of every node', () => {
+    const { clock, table, hear } = sampleTable();
+    table.suspected('n', 1n);
+    clock.advance(10 * 60_000);
+    table.suspected('n', 1n);
+    hear(1n);
+    clock.advance(500);
+    table.registered('m', 7n);
+    expect(table.batch(clock.monotonicMs(), 9_000)).toEqual({
+      atMs: 9_000,
+      nodes: [
+        { nodeId: 'n', generationId: 1n, ageMs: 500, suspicionAgesMs: [500] },
+        { nodeId: 'm', generationId: 7n, ageMs: 0, suspicionAgesMs: [] },
+      ],
+    });
+  });
+
+  const kept = { nodeId: 'n', generationId: 5n, ageMs: 400, suspicionAgesMs: [9_000, 3_000, 1_000] };
+
+  it.each<[string, number, number]>([
+    ['made a while ago', 12_000, 2_400],
+    ['made just now', 10_000, 400],
+    ['made in the future, by a coordinator whose clock is ahead', 3_000, 400],
+  ])('%s gives a new leader the ages for people to look at', (_, atMs, ageMs) => {
+    const { clock, table } = sampleTable();
+    clock.advance(50);
+    table.restart();
+    table.restore({ atMs: 10_000, nodes: [kept] }, clock.monotonicMs(), atMs);
+    expect(table.ageMs('n')).toBe(ageMs);
+    expect(table.entries.get('n')).toMatchObject({ generationId: 5n, reportedState: 'STARTING', firstSeenMs: 50 });
+    expect(table.timeouts('n', sampleSettings())).toMatchObject({ flapCount: 3, suspectTimeoutMs: 6_000 });
+  });
+
+  it('gives no suspicion that is too old by now', () => {
+    const { table } = sampleTable();
+    table.restore({ atMs: 0, nodes: [kept] }, 0, 10 * 60_000 - 2_000);
+    expect(table.timeouts('n', sampleSettings()).flapCount).toBe(1);
+  });
+
+  it('adds only suspicions to what this leader has heard itself', () => {
+    const { clock, table } = sampleTable();
+    clock.advance(100);
+    table.heard({ nodeId: 'n', generationId: 6n, reportedState: 'READY', knownVersion: 3n, stats: undefined });
+    table.suspected('n', 6n);
+    const before = table.entries.get('n');
+    clock.advance(10);
+    table.restore({ atMs: 0, nodes: [kept] }, clock.monotonicMs(), 0);
+    expect(table.entries.get('n')).toEqual({ ...before, suspicionsMs: [-8_890, -2_890, -890, 100] });
+  });
+
+  it('never gives an age from the future, and has bounds, whatever the store holds', () => {
+    const { table } = sampleTable();
+    const odd = { nodeId: 'odd', generationId: 1n, ageMs: -500, suspicionAgesMs: [-7, -9_000] };
+    const many = { ...odd, nodeId: 'many', suspicionAgesMs: Array.from({ length: 5_000 }, (_, age) => age) };
+    const crowd = Array.from({ length: 20_000 }, (_, at) => ({ ...odd, nodeId: `n${at}`, suspicionAgesMs: [] }));
+    table.restore({ atMs: 0, nodes: [odd, many, ...crowd] }, 10_000, -1);
+    expect(table.entries.get('odd')).toMatchObject({ lastSeenMs: 10_000, suspicionsMs: [10_000, 10_000] });
+    const { suspicionsMs = [] } = table.entries.get('many') ?? {};
+    expect([suspicionsMs.length, suspicionsMs.at(-1)]).toEqual([100, 10_000]);
+    expect(table.entries.size).toBe(10_000);
+  });
+
+  it('comes back as it was from one leader to the next at the same moment', () => {
+    const { clock, table, hear } = sampleTable();
+    for (let count = 0; count < 4; count += 1) {
+      hear(2n);
+      clock.advance(1_000);
+      table.suspected('n', 2n);
+    }
+    const batch = table.batch(clock.monotonicMs(), clock.nowMs());
+    const next = sampleTable();
+    next.clock.advance(77);
+    next.table.restore(batch, next.clock.monotonicMs(), clock.nowMs());
+    expect(next.table.batch(next.clock.monotonicMs(), clock.nowMs())).toEqual(batch);
   });
 });

@@ -2,17 +2,20 @@ import { StratumError } from '../../../../src/base/errors.ts';
 import type { Consensus } from '../../../../src/consensus/consensus.ts';
 import { EmbeddedConsensus } from '../../../../src/consensus/embedded-consensus.ts';
 import { MemoryTopologyStore } from '../../../../src/consensus/memory-topology-store.ts';
-import type { CoordinatorModules } from '../../../../src/node/coordinator/coordinator-modules.ts';
+import type { CoordinatorServiceModules } from '../../../../src/node/coordinator/coordinator-service.ts';
 import { HeartbeatTable } from '../../../../src/node/coordinator/heartbeat-table.ts';
+import { defaultRateLimits, RateLimits } from '../../../../src/node/coordinator/rate-limits.ts';
 import type { CallContext } from '../../../../src/rpc/handlers.ts';
+import { Metrics } from '../../../../src/telemetry/metrics.ts';
 import type { TopologyCommand } from '../../../../src/topology/commands.ts';
 import type { Topology } from '../../../../src/topology/topology.ts';
 import { manualClock } from '../../base/manual-clock.ts';
 import { recordingLog } from '../../base/recording-log.ts';
+import { delegatingConsensus } from '../../consensus/delegating-consensus.ts';
 import { emptyCluster } from '../../topology/sample-cluster.ts';
 
 /** A call that nobody gives up. */
-export const call: CallContext = { signal: new AbortController().signal };
+export const call: CallContext = { signal: new AbortController().signal, peer: '127.0.0.1' };
 
 /** A started consensus, in memory, that has applied the commands. */
 export async function sampleConsensus(
@@ -42,6 +45,7 @@ export async function sampleCoordinator(
   const log = recordingLog();
   const stopping = new AbortController();
   const consensus = await sampleConsensus(commands, options);
+  const metrics = new Metrics();
   const modules = {
     nodeId: 'coordinator-1',
     consensus,
@@ -49,25 +53,24 @@ export async function sampleCoordinator(
     stopping: stopping.signal,
     clock,
     log,
-  } satisfies CoordinatorModules;
+    limits: new RateLimits(defaultRateLimits, { clock, metrics }),
+    metrics,
+  } satisfies CoordinatorServiceModules;
   return { modules, stop: () => stopping.abort(new StratumError('SHUTTING_DOWN', 'stops')) };
 }
 
 /** The same copy of the topology at a coordinator that does not lead; nobody leads when no id is given. */
 export function follower(consensus: Consensus, leader: { readonly id: string; readonly address: string } | undefined) {
   const refuse = () => Promise.reject(new StratumError('NOT_LEADER', 'another one leads', {}));
-  return {
-    start: (signal) => consensus.start(signal),
-    stop: () => consensus.stop(),
-    current: () => consensus.current(),
+  return delegatingConsensus(consensus, {
     leadership: () => ({ leaderId: leader?.id, leaderAddress: leader?.address, term: 4n, isLeader: false }),
     propose: refuse,
     confirmLeadership: refuse,
-    history: (since) => consensus.history(since),
-    subscribe: (listener) => consensus.subscribe(listener),
-    onLeadership: (listener) => consensus.onLeadership(listener),
-    status: () => consensus.status(),
-  } satisfies Consensus;
+    transfer: refuse,
+    saveHeartbeats: refuse,
+    addMember: refuse,
+    removeMember: refuse,
+  });
 }
 
 export const otherLeader = { id: 'coordinator-2', address: '127.0.0.1:7481' };

@@ -68,4 +68,19 @@ describe('WatchQueue', () => {
     queue.push(update(6n));
     expect(await take()).toMatchObject({ kind: 'update', update: { version: 6n } });
   });
+
+  it('tells a reader that the topology has jumped, in place of what waited, until it begins afresh', async () => {
+    const { queue, take } = sampleQueue();
+    queue.push(update(1n));
+    const waiting = take();
+    await waiting;
+    const next = take();
+    queue.jump();
+    queue.push(update(9n));
+    expect(await next).toEqual({ kind: 'jumped' });
+    expect(await take()).toEqual({ kind: 'jumped' });
+    queue.reset();
+    queue.push(update(10n));
+    expect(await take()).toMatchObject({ kind: 'update', update: { version: 10n } });
+  });
 });

@@ -21,7 +21,7 @@ const [path = ''] = process.argv.slice(2);
 const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:7501' }));
 const modules = { topology, clock: systemClock, random: systemRandom, log: recordingLog() };
 const node = new MetadataNode({ nodeId: 'm1', path }, modules);
-const call = { signal: new AbortController().signal };
+const call = { signal: new AbortController().signal, peer: 'in-process' };
 const name = 'team/app';
 
 async function push(repoId: string, refs: readonly string[]): Promise<string> {

@@ -20,6 +20,7 @@ import {
   SetHeadRequest,
   UpdateRefsRequest,
 } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
+import { inProcessPeer } from '../../../../src/rpc/handlers.ts';
 import { manualClock } from '../../base/manual-clock.ts';
 import { recordingLog } from '../../base/recording-log.ts';
 import { type HeldTopology, heldTopology, metadataCluster } from './sample-topology.ts';
@@ -40,7 +41,7 @@ export type Calls = {
 };
 
 export function callsOf(handlers: MetadataHandlers): Calls {
-  const within = (signal = new AbortController().signal) => ({ signal });
+  const within = (signal = new AbortController().signal) => ({ signal, peer: inProcessPeer });
   return {
     createRepo: (request, signal) => handlers.createRepo(CreateRepoRequest.create(request), within(signal)),
     deleteRepo: (request, signal) => handlers.deleteRepo(DeleteRepoRequest.create(request), within(signal)),

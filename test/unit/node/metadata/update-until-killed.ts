@@ -16,7 +16,7 @@ const [path = '', pushersText = '8'] = process.argv.slice(2);
 const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:7501' }));
 const modules = { topology, clock: systemClock, random: systemRandom, log: recordingLog() };
 const node = new MetadataNode({ nodeId: 'm1', path }, modules);
-const call = { signal: new AbortController().signal };
+const call = { signal: new AbortController().signal, peer: 'in-process' };
 
 async function pushForEver(pusher: number): Promise<void> {
   const name = `team/app-${pusher}`;

@@ -4,6 +4,7 @@ import { MiB } from '../../../../src/base/units.ts';
 import { FenceGuard } from '../../../../src/node/object/fence-guard.ts';
 import type { ObjectModules } from '../../../../src/node/object/object-modules.ts';
 import type { PutBlobRequest } from '../../../../src/rpc/gen/stratum/v1/object.ts';
+import type { CallContext } from '../../../../src/rpc/handlers.ts';
 import { MemoryBlobStore } from '../../../../src/store/memory-blob-store.ts';
 import { type ManualClock, manualClock } from '../../base/manual-clock.ts';
 import { putContent, temporaryFolder } from '../../store/sample-blobs.ts';
@@ -12,7 +13,7 @@ import { putContent, temporaryFolder } from '../../store/sample-blobs.ts';
 export const fence = { term: 3n, ringEpoch: 2n };
 
 /** A call whose caller stays. */
-export const call = { signal: new AbortController().signal };
+export const call: CallContext = { signal: new AbortController().signal, peer: '127.0.0.1' };
 
 export interface SampleObject extends ObjectModules {
   readonly store: MemoryBlobStore;

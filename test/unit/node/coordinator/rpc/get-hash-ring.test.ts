@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { getHashRing } from '../../../../../src/node/coordinator/rpc/get-hash-ring.ts';
 import { HashRing } from '../../../../../src/topology/hash-ring.ts';
-import { formedCluster } from '../../../topology/sample-cluster.ts';
+import { formedCluster, register } from '../../../topology/sample-cluster.ts';
 import { call, sampleCoordinator } from '../sample-coordinator.ts';
 
 describe('GetHashRing', () => {
@@ -24,5 +24,14 @@ describe('GetHashRing', () => {
     expect(entries).toHaveLength(24);
     const positions = entries.map(({ position }) => position);
     expect(positions).toEqual(positions.toSorted((a, b) => (a < b ? -1 : 1)));
+  });
+
+  it('lists the entries once for each ring, however often it is asked', async () => {
+    const { modules } = await sampleCoordinator([], { topology: formedCluster() });
+    const first = await getHashRing(modules)({}, call);
+    await modules.consensus.propose(register({ id: 'frontend-1', roles: ['frontend'] }));
+    const second = await getHashRing(modules)({}, call);
+    expect(second.version).toBe(first.version + 1n);
+    expect(second.entries).toBe(first.entries);
   });
 });

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { StratumError } from '../../../../../src/base/errors.ts';
 import { heartbeat } from '../../../../../src/node/coordinator/rpc/heartbeat.ts';
 import type { HeartbeatRequest } from '../../../../../src/rpc/gen/stratum/v1/coordinator.ts';
 import { encodeReportedState } from '../../../../../src/rpc/topology-codec.ts';
 import type { NodeState, ReportedState } from '../../../../../src/topology/topology.ts';
+import { delegatingConsensus } from '../../../consensus/delegating-consensus.ts';
+import { sampleRequester } from '../../../topology/any-command.ts';
 import { formedCluster, nodeOf, register, setState } from '../../../topology/sample-cluster.ts';
 import { call, follower, otherLeader, sampleCoordinator } from '../sample-coordinator.ts';
 
@@ -16,6 +19,15 @@ function request(reportedState: ReportedState = 'READY', changes: Partial<Heartb
     ...changes,
   };
 }
+
+const drain = {
+  kind: 'set-node-intent',
+  atMs: 0,
+  nodeId: 'object-1',
+  intent: 'DRAIN',
+  expectedVersion: undefined,
+  by: sampleRequester,
+} as const;
 
 const toState: Readonly<Record<string, readonly NodeState[]>> = {
   JOINING: [],
@@ -50,6 +62,48 @@ describe('Heartbeat', () => {
       suspectTimeoutMs: 3_000n,
       downTimeoutMs: 6_000n,
     });
+  });
+
+  it('tells a node that keeps coming back its own timeouts, damping included', async () => {
+    const { modules } = await coordinatorWith('ACTIVE');
+    for (let time = 0; time < 3; time += 1) modules.heartbeats.suspected('object-1', 1n);
+    expect(await heartbeat(modules)(request(), call)).toMatchObject({
+      heartbeatIntervalMs: 1_000n,
+      suspectTimeoutMs: 6_000n,
+      downTimeoutMs: 12_000n,
+    });
+  });
+
+  it('of a drained node that was DOWN brings it back to its drain', async () => {
+    const { modules } = await coordinatorWith('DOWN');
+    await modules.consensus.propose(drain);
+    await heartbeat(modules)(request(), call);
+    expect(nodeOf(modules.consensus.current(), 'object-1')).toMatchObject({ state: 'DRAINING', intent: 'DRAIN' });
+  });
+
+  it('that a drain overtakes counts as heard, and leaves the drain as it is', async () => {
+    const { modules } = await coordinatorWith('SUSPECT');
+    const consensus = delegatingConsensus(modules.consensus, {
+      propose: async (command) => {
+        await modules.consensus.propose(drain);
+        return modules.consensus.propose(command);
+      },
+    });
+    modules.clock.advance(100);
+    const { version } = await heartbeat({ ...modules, consensus })(request(), call);
+    expect(version).toBe(modules.consensus.current().version);
+    expect(nodeOf(modules.consensus.current(), 'object-1').state).toBe('DRAINING');
+    expect(modules.heartbeats.ageMs('object-1')).toBe(0);
+    expect(modules.log.lines).toContainEqual(
+      expect.objectContaining({ fields: expect.objectContaining({ code: 'VERSION_CONFLICT' }) }),
+    );
+  });
+
+  it('whose change of state cannot be committed says so', async () => {
+    const { modules } = await coordinatorWith('SUSPECT');
+    const refused = new StratumError('NO_QUORUM', 'no majority', { what: 'consensus' });
+    const consensus = delegatingConsensus(modules.consensus, { propose: () => Promise.reject(refused) });
+    await expect(heartbeat({ ...modules, consensus })(request(), call)).rejects.toBe(refused);
   });
 
   it('tells a node that works from an older version to refresh', async () => {

@@ -11,7 +11,7 @@ describe('ListHeartbeats', () => {
     const stats = NodeStats.fromPartial({ storedBytes: 7n });
     modules.clock.advance(1_000);
     modules.heartbeats.heard({ nodeId: 'b', generationId: 1n, reportedState: 'READY', knownVersion: 2n, stats });
-    modules.heartbeats.suspected('b');
+    modules.heartbeats.suspected('b', 1n);
     modules.clock.advance(500.5);
     const { records } = await listHeartbeats(modules)({}, call);
     const timeouts = { suspectTimeoutMs: 3_000n, downTimeoutMs: 6_000n };
@@ -34,6 +34,16 @@ describe('ListHeartbeats', () => {
         knownVersion: 2n,
         ...timeouts,
       },
+    ]);
+  });
+
+  it('tells the timeouts of a node that keeps coming back, damping included', async () => {
+    const { modules } = await sampleCoordinator([register({ id: 'a' }), register({ id: 'b' })]);
+    for (let time = 0; time < 3; time += 1) modules.heartbeats.suspected('b', 1n);
+    const { records } = await listHeartbeats(modules)({}, call);
+    expect(records).toMatchObject([
+      { nodeId: 'a', flapCount: 0, suspectTimeoutMs: 3_000n, downTimeoutMs: 6_000n },
+      { nodeId: 'b', flapCount: 3, suspectTimeoutMs: 6_000n, downTimeoutMs: 12_000n },
     ]);
   });
 

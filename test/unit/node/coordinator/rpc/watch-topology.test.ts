@@ -1,6 +1,8 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../../src/base/clock.ts';
-import { hasCode } from '../../../../../src/base/errors.ts';
+import { hasCode, StratumError } from '../../../../../src/base/errors.ts';
+import type { UpdateListener } from '../../../../../src/consensus/topology-log.ts';
 import { coordinatorService } from '../../../../../src/node/coordinator/coordinator-service.ts';
 import { watchTopology } from '../../../../../src/node/coordinator/rpc/watch-topology.ts';
 import { callServerStream } from '../../../../../src/rpc/call.ts';
@@ -14,8 +16,9 @@ import { GrpcServer } from '../../../../../src/rpc/grpc-server.ts';
 import { decodeTopology, decodeUpdate } from '../../../../../src/rpc/topology-codec.ts';
 import { applyUpdate } from '../../../../../src/topology/apply-update.ts';
 import type { Topology } from '../../../../../src/topology/topology.ts';
+import { delegatingConsensus } from '../../../consensus/delegating-consensus.ts';
 import { register } from '../../../topology/sample-cluster.ts';
-import { call, sampleCoordinator } from '../sample-coordinator.ts';
+import { call, follower, otherLeader, sampleCoordinator } from '../sample-coordinator.ts';
 
 /** An event in short: "update 3", "fullSync 5", "keepalive 2", "lagged". */
 function brief({ event }: WatchTopologyResponse): string {
@@ -33,7 +36,7 @@ function watch(
   sinceVersion: bigint,
   signal = call.signal,
 ): AsyncIterator<WatchTopologyResponse> {
-  return watchTopology(modules)({ sinceVersion }, { signal })[Symbol.asyncIterator]();
+  return watchTopology(modules)({ sinceVersion }, { ...call, signal })[Symbol.asyncIterator]();
 }
 
 const three = ['a', 'b', 'c'].map((id) => register({ id, roles: ['frontend'] }));
@@ -116,6 +119,20 @@ describe('WatchTopology', () => {
     expect(modules.clock.pendingTimers()).toBe(0);
   });
 
+  it('leaves no trace at the coordinator, however many watches come and go', async () => {
+    const { modules } = await sampleCoordinator();
+    const callers = Array.from({ length: 100 }, () => new AbortController());
+    for (const caller of callers) {
+      const events = watch(modules, 0n, caller.signal);
+      await next(events);
+      const ended = next(events);
+      caller.abort();
+      expect(await ended).toBe('end');
+    }
+    expect(getEventListeners(modules.stopping, 'abort')).toEqual([]);
+    expect(callers.flatMap(({ signal }) => getEventListeners(signal, 'abort'))).toEqual([]);
+  });
+
   it('ends with SHUTTING_DOWN when the coordinator stops, so that the reader goes to another', async () => {
     const { modules, stop } = await sampleCoordinator();
     const events = watch(modules, 0n);
@@ -123,6 +140,92 @@ describe('WatchTopology', () => {
     const second = next(events);
     stop();
     await expect(second).rejects.toSatisfy((error) => hasCode(error, 'SHUTTING_DOWN'));
+  });
+});
+
+/** A coordinator whose copy has an age, and whose updates the test can lose. */
+async function aging(commands = three) {
+  const { modules } = await sampleCoordinator(commands);
+  const listeners = new Set<UpdateListener>();
+  let ageMs = 0;
+  const consensus = delegatingConsensus(modules.consensus, {
+    ageMs: () => ageMs,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  });
+  const age = (ms: number) => {
+    ageMs = ms;
+  };
+  const jump = () => {
+    for (const listener of listeners) listener(undefined, consensus.current());
+  };
+  return { modules: { ...modules, consensus }, listeners, age, jump };
+}
+
+describe('WatchTopology at a coordinator that has lost its store', () => {
+  it('ends with NO_QUORUM in place of a keepalive that would claim to be up to date', async () => {
+    const { modules, listeners, age } = await aging();
+    const events = watch(modules, 3n);
+    expect(await next(events)).toBe('keepalive 3');
+    const second = next(events);
+    while (modules.clock.pendingTimers() === 0) await Promise.resolve();
+    age(10_001);
+    modules.clock.advance(5_000);
+    await expect(second).rejects.toMatchObject({ code: 'NO_QUORUM', details: { sinceMs: 10_001 } });
+    expect(listeners.size).toBe(0);
+  });
+
+  it('still sends keepalives while its copy is young enough', async () => {
+    const { modules, age } = await aging();
+    const events = watch(modules, 3n);
+    await next(events);
+    const second = next(events);
+    while (modules.clock.pendingTimers() === 0) await Promise.resolve();
+    age(10_000);
+    modules.clock.advance(5_000);
+    expect(await second).toBe('keepalive 3');
+  });
+
+  it.each([
+    ['nothing', 0n, ['fullSync 3']],
+    ['an older version', 1n, ['update 2', 'update 3']],
+    ['the same version', 3n, []],
+  ])('gives a reader that has %s what it can, and then sends it on', async (_, since, expected) => {
+    const { modules, listeners, age } = await aging();
+    age(60_000);
+    const events = watch(modules, since);
+    for (const event of expected) expect(await next(events)).toBe(event);
+    await expect(next(events)).rejects.toMatchObject({ code: 'NO_QUORUM' });
+    expect(listeners.size).toBe(0);
+  });
+
+  it('gives a full sync when it was away for longer than its history', async () => {
+    const { modules, jump } = await aging();
+    const events = watch(modules, 3n);
+    await next(events);
+    const second = next(events);
+    jump();
+    expect(await second).toBe('fullSync 3');
+  });
+});
+
+describe('WatchTopology at a follower', () => {
+  it('asks a reader that is ahead of it to come back, and keeps what the reader has', async () => {
+    const { modules } = await sampleCoordinator(three);
+    const consensus = follower(modules.consensus, otherLeader);
+    await expect(next(watch({ ...modules, consensus }, 4n))).rejects.toMatchObject({ code: 'NOT_READY' });
+  });
+
+  it('answers NOT_READY before it has read a topology', async () => {
+    const { modules } = await sampleCoordinator();
+    const consensus = delegatingConsensus(modules.consensus, {
+      current: () => {
+        throw new StratumError('NOT_READY', 'not yet', { what: 'the store' });
+      },
+    });
+    await expect(next(watch({ ...modules, consensus }, 0n))).rejects.toMatchObject({ code: 'NOT_READY' });
   });
 });
 

@@ -58,7 +58,7 @@ describe('GetBlobs', () => {
   it('ends with its caller', async () => {
     const controller = new AbortController();
     controller.abort(new Error('gone'));
-    const asking = Array.fromAsync(getBlobs(node)(streamOf({ oids: [] }), { signal: controller.signal }));
+    const asking = Array.fromAsync(getBlobs(node)(streamOf({ oids: [] }), { ...call, signal: controller.signal }));
     await expect(asking).rejects.toThrow('gone');
   });
 });

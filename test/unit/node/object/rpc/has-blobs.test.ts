@@ -55,6 +55,6 @@ describe('HasBlobs', () => {
     const controller = new AbortController();
     controller.abort(new Error('gone'));
     const request = { oids: [oidToBytes(oidAt(1n))], verify: true };
-    await expect(hasBlobs(node)(request, { signal: controller.signal })).rejects.toThrow('gone');
+    await expect(hasBlobs(node)(request, { ...call, signal: controller.signal })).rejects.toThrow('gone');
   });
 });

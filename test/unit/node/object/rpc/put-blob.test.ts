@@ -83,7 +83,7 @@ describe('PutBlob', () => {
       controller.abort(new Error('the caller went away'));
       await new Promise(() => undefined);
     };
-    const putting = putBlob(node)(hanging(), { signal: controller.signal });
+    const putting = putBlob(node)(hanging(), { ...call, signal: controller.signal });
     await expect(putting).rejects.toThrow('the caller went away');
     expect(await node.store.presence(oid)).toBe('MISSING');
     expect(await put(header(content), chunk(content))).toEqual({ existed: false });

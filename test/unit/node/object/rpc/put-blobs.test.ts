@@ -75,7 +75,7 @@ describe('PutBlobs', () => {
   it('ends with its caller', async () => {
     const controller = new AbortController();
     controller.abort(new Error('gone'));
-    const responses = putBlobs(node)(streamOf(group()), { signal: controller.signal });
+    const responses = putBlobs(node)(streamOf(group()), { ...call, signal: controller.signal });
     await expect(Array.fromAsync(responses)).rejects.toThrow('gone');
   });
 });
