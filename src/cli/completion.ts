@@ -92,6 +92,8 @@ async function values(
       return { candidates: [], paths: 'files' };
     case '<folder>':
       return { candidates: [], paths: 'folders' };
+    case '<scope>':
+      return { candidates: startingWith(['coordinator', 'consensus', 'partition:'], current), paths: 'none' };
     case '<context>':
       return { candidates: startingWith(await names.contexts(), current), paths: 'none' };
     default:

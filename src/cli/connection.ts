@@ -1,10 +1,12 @@
+import type { HistoryPage } from '../client/coordinator-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
-import type { ConsensusStatus } from '../consensus/consensus.ts';
+import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../consensus/consensus.ts';
 import type { NodeReader } from '../replication/node-io.ts';
 import type { ObjectApi } from '../replication/object-api.ts';
+import type { Requester } from '../topology/commands.ts';
 import type { ReportedState, Topology } from '../topology/topology.ts';
-import type { Source } from './output/envelope.ts';
+import type { Source, Unreachable } from './output/envelope.ts';
 
 /** A topology and which coordinator it was read from. */
 export interface TopologySnapshot {
@@ -38,6 +40,48 @@ export interface NodeHeartbeat {
   readonly gitRequests: number;
   /** Bytes. */
   readonly residentBytes: number;
+  /** Bytes free on the disk of the data folder; 0 for a node without. */
+  readonly freeBytes: number;
+  /** Milliseconds since the process started. */
+  readonly uptimeMs: number;
+  /** The version of the topology that the node works from. */
+  readonly knownVersion: bigint;
+}
+
+/** What one coordinator says of itself and of the consensus engine. */
+export interface CoordinatorReport extends ConsensusStatus {
+  readonly nodeId: string;
+  /** host:port where it was asked. */
+  readonly address: string;
+  readonly isLeader: boolean;
+  /** Whom it takes for the leader of the coordinators; undefined when it knows of none. */
+  readonly leaderId: string | undefined;
+  readonly term: bigint;
+  /** Version of its copy of the topology. */
+  readonly version: bigint;
+  /** Milliseconds since that copy was last known to be current. */
+  readonly ageMs: number;
+}
+
+/** A coordinator without a report. */
+export interface SilentCoordinator extends Unreachable {
+  /** Whether it answered at all: one that has no topology yet does, and still cannot report. */
+  readonly answers: boolean;
+}
+
+/** What all coordinators say, each asked for itself. */
+export interface CoordinatorSurvey {
+  /** By node id. */
+  readonly reports: readonly CoordinatorReport[];
+  readonly silent: readonly SilentCoordinator[];
+  /** The topology that names the coordinators; undefined when none could be read. */
+  readonly topology: Topology | undefined;
+}
+
+/** Who leads after a transfer. */
+export interface NewLeader {
+  readonly leaderId: string;
+  readonly term: bigint;
 }
 
 /**
@@ -49,8 +93,22 @@ export interface ClusterConnection {
   readonly coordinators: readonly string[];
   snapshot(): Promise<TopologySnapshot>;
   leader(): Promise<LeaderReport>;
-  consensusStatus(): Promise<ConsensusStatus>;
+  /**
+   * Asks every coordinator, each with a deadline of its own: those that the topology names (the one
+   * that is given, or else read), and the configured ones where it does not tell. Rejects only when
+   * it is interrupted.
+   */
+  consensusStatuses(known?: Topology): Promise<CoordinatorSurvey>;
+  /** Of the leader; NO_LEADER when there is none. */
   heartbeats(): Promise<readonly NodeHeartbeat[]>;
+  /** The applied commands after a version, oldest first, at most 200 at once and at most `limit`. */
+  history(sinceVersion: bigint, limit: number): Promise<HistoryPage>;
+  /** NODE_NOT_FOUND when no such coordinator stands ready. An empty name leaves the choice to the leader. */
+  transferLeader(targetId: string, by: Requester): Promise<NewLeader>;
+  /** UNIMPLEMENTED where the consensus engine is not the cluster's own. */
+  addMember(member: ConsensusMemberPlace, by: Requester): Promise<MembersChanged>;
+  /** UNSAFE when the rest would have no quorum. */
+  removeMember(nodeId: string, by: Requester): Promise<MembersChanged>;
   /** Events after `sinceVersion`; 0 asks for a full-sync first. Ends with an error when the stream breaks. */
   watch(sinceVersion: bigint, signal: AbortSignal): AsyncIterable<WatchEvent>;
   metadata(): Promise<MetadataApi>;

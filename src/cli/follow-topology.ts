@@ -1,7 +1,8 @@
+import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { asStratumError, StratumError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { backoffMs, coordinatorBackoff } from '../client/backoff.ts';
+import { coordinatorBackoff } from '../client/coordinator-backoff.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import type { ClusterConnection } from './connection.ts';
 

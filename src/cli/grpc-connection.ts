@@ -2,12 +2,12 @@ import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { StratumError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { CoordinatorClient } from '../client/coordinator-client.ts';
+import { CoordinatorClient, type HistoryPage } from '../client/coordinator-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
-import type { ConsensusStatus } from '../consensus/consensus.ts';
+import type { ConsensusMemberPlace, MembersChanged } from '../consensus/consensus.ts';
 import { GrpcNode } from '../replication/grpc-node.ts';
 import type { NodeReader } from '../replication/node-io.ts';
 import type { ObjectApi } from '../replication/object-api.ts';
@@ -15,8 +15,22 @@ import { QuorumObjects } from '../replication/quorum-objects.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
 import { decodeReportedState } from '../rpc/topology-codec.ts';
-import type { ClusterConnection, ConnectOptions, LeaderReport, NodeHeartbeat, TopologySnapshot } from './connection.ts';
+import type { Requester } from '../topology/commands.ts';
+import type { Topology } from '../topology/topology.ts';
+import type {
+  ClusterConnection,
+  ConnectOptions,
+  CoordinatorSurvey,
+  LeaderReport,
+  NewLeader,
+  NodeHeartbeat,
+  TopologySnapshot,
+} from './connection.ts';
 import { silentLog } from './silent-log.ts';
+import { surveyCoordinators } from './survey-coordinators.ts';
+
+/** A coordinator that lives answers its own status in far less; who waits for all must not wait for a dead one long. */
+const surveyTimeoutMs = 3_000;
 
 /** A cluster behind gRPC. Clients are made when they are first asked for. */
 export class GrpcConnection implements ClusterConnection {
@@ -61,9 +75,22 @@ export class GrpcConnection implements ClusterConnection {
     };
   }
 
-  async consensusStatus(): Promise<ConsensusStatus> {
-    const status = await this.#coordinator.getConsensusStatus(this.#call);
-    return { ...status, driver: status.driver === 'etcd' ? 'etcd' : 'embedded' };
+  async consensusStatuses(known?: Topology): Promise<CoordinatorSurvey> {
+    const { signal } = this.#options;
+    const timeoutMs = Math.min(this.#options.timeoutMs, surveyTimeoutMs);
+    const survey = await surveyCoordinators(
+      { configured: this.coordinators, known },
+      {
+        ask: (address) => this.#coordinator.askCoordinator(address, { timeoutMs, signal }),
+        topologyAt: async (address) => {
+          const modules = { channels: this.#channels, clock: this.#clock, random: this.#random };
+          const client = new CoordinatorClient({ endpoints: [address] }, modules);
+          return (await client.getTopology({}, { timeoutMs, signal })).topology;
+        },
+      },
+    );
+    signal.throwIfAborted();
+    return survey;
   }
 
   async heartbeats(): Promise<readonly NodeHeartbeat[]> {
@@ -80,7 +107,29 @@ export class GrpcConnection implements ClusterConnection {
       repoCount: Number(stats?.repoCount ?? 0n),
       gitRequests: Number(stats?.gitRequests ?? 0n),
       residentBytes: Number(stats?.residentBytes ?? 0n),
+      freeBytes: Number(stats?.freeBytes ?? 0n),
+      uptimeMs: Number(stats?.uptimeMs ?? 0n),
+      knownVersion: record.knownVersion,
     }));
+  }
+
+  history(sinceVersion: bigint, limit: number): Promise<HistoryPage> {
+    return this.#coordinator.getTopologyHistory({ sinceVersion, limit }, this.#call);
+  }
+
+  async transferLeader(targetId: string, by: Requester): Promise<NewLeader> {
+    const { leaderId, term } = await this.#coordinator.transferLeader(targetId, by, this.#call);
+    return { leaderId, term };
+  }
+
+  async addMember(member: ConsensusMemberPlace, by: Requester): Promise<MembersChanged> {
+    const { alreadyMember, members } = await this.#coordinator.addConsensusMember(member, by, this.#call);
+    return { changed: !alreadyMember, members };
+  }
+
+  async removeMember(nodeId: string, by: Requester): Promise<MembersChanged> {
+    const { removed, members } = await this.#coordinator.removeConsensusMember(nodeId, by, this.#call);
+    return { changed: removed, members };
   }
 
   watch(sinceVersion: bigint, signal: AbortSignal): AsyncIterable<WatchEvent> {

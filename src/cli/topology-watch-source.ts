@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { asStratumError, hasCode } from '../base/errors.ts';
 import { applyUpdate } from '../topology/apply-update.ts';
 import type { Topology, TopologyUpdate } from '../topology/topology.ts';
-import type { ClusterConnection, LeaderReport, NodeHeartbeat } from './connection.ts';
+import type { ClusterConnection, CoordinatorSurvey, LeaderReport, NodeHeartbeat } from './connection.ts';
 import type { FollowEvent } from './follow-topology.ts';
 
 /** Heartbeats come every second in a local cluster: looked at as often, the bars move smoothly. */
@@ -25,6 +25,10 @@ export interface TopologyFrame {
   readonly topology: Topology;
   readonly leaderId: string | undefined;
   readonly leaderAddress: string | undefined;
+  /** The term of that leader; undefined before a coordinator was asked. */
+  readonly leaderTerm: bigint | undefined;
+  /** What the coordinators say of themselves; undefined before they were asked. */
+  readonly survey: CoordinatorSurvey | undefined;
   readonly heartbeats: ReadonlyMap<string, NodeHeartbeat>;
   /** Newest first. */
   readonly changes: readonly TopologyChange[];
@@ -32,7 +36,7 @@ export interface TopologyFrame {
   readonly disconnectedMs: number;
 }
 
-/** Gathers the frames of the live view from the watch and, beside it, from polls of heartbeats and leader. */
+/** Gathers the frames of the live view from the watch and, beside it, from polls of heartbeats, leader and coordinators. */
 export class TopologyWatchSource {
   readonly #clusterName: string;
   readonly #cluster: ClusterConnection;
@@ -43,7 +47,9 @@ export class TopologyWatchSource {
   #heartbeats: ReadonlyMap<string, NodeHeartbeat> = new Map();
   #changes: readonly TopologyChange[] = [];
   #lostAtMs: number | undefined;
-  #isPolling = false;
+  #survey: CoordinatorSurvey | undefined;
+  #leaderPoll: Promise<void> | undefined;
+  #coordinatorPoll: Promise<void> | undefined;
   #timer: Timer | undefined;
 
   constructor(
@@ -64,6 +70,8 @@ export class TopologyWatchSource {
       topology: this.#topology,
       leaderId: this.#leader?.leaderId,
       leaderAddress: this.#leader?.leaderAddress,
+      leaderTerm: this.#leader?.term,
+      survey: this.#survey,
       heartbeats: this.#heartbeats,
       changes: this.#changes,
       disconnectedMs: lostAtMs === undefined ? 0 : Math.max(1, this.#clock.monotonicMs() - lostAtMs),
@@ -76,33 +84,54 @@ export class TopologyWatchSource {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes the events until they end; polls in between. Rejects with the watch's error. */
+  /** Takes the events until they end; polls in between, without waiting for it. Rejects with the watch's error. */
   async follow(events: AsyncIterable<FollowEvent>): Promise<void> {
     this.#timer = this.#clock.every(pollIntervalMs, () => void this.poll());
     try {
-      await this.poll();
+      void this.poll();
       for await (const event of events) this.#take(event);
     } finally {
       this.#timer.cancel();
     }
   }
 
-  /** Reads leader and heartbeats once; never rejects, since the watch reports a lost connection. */
+  /**
+   * Reads leader, heartbeats and coordinators, or waits for the reading under way: there are never
+   * two. Never rejects, since the watch reports a lost connection.
+   */
   async poll(): Promise<void> {
-    if (this.#isPolling) return;
-    this.#isPolling = true;
+    // Side by side: without a leader the one waits for an election, with a dead coordinator the other for its answer.
+    this.#leaderPoll ??= this.#readLeader().finally(() => {
+      this.#leaderPoll = undefined;
+    });
+    this.#coordinatorPoll ??= this.#readCoordinators().finally(() => {
+      this.#coordinatorPoll = undefined;
+    });
+    await Promise.all([this.#leaderPoll, this.#coordinatorPoll]);
+  }
+
+  async #readLeader(): Promise<void> {
     try {
-      const [leader, heartbeats] = await Promise.all([this.#cluster.leader(), this.#cluster.heartbeats()]);
-      this.#leader = leader;
+      this.#leader = await this.#cluster.leader();
+      const heartbeats = this.#leader.leaderId === undefined ? [] : await this.#cluster.heartbeats();
       this.#heartbeats = new Map(heartbeats.map((heartbeat) => [heartbeat.nodeId, heartbeat]));
     } catch (error) {
       // Ages that nobody renews would look as if the nodes were well.
       this.#heartbeats = new Map();
-      if (hasCode(asStratumError(error), 'NO_LEADER')) this.#leader = undefined;
-    } finally {
-      this.#isPolling = false;
-      this.#tell();
+      if (this.#leader !== undefined && hasCode(asStratumError(error), 'NO_LEADER')) {
+        this.#leader = { ...this.#leader, leaderId: undefined, leaderAddress: undefined };
+      }
     }
+    this.#tell();
+  }
+
+  async #readCoordinators(): Promise<void> {
+    try {
+      this.#survey = await this.#cluster.consensusStatuses(this.#topology);
+    } catch {
+      this.#survey = undefined; // It was interrupted: nothing is known any more.
+    }
+    this.#tell();
   }
 
   #take(event: FollowEvent): void {

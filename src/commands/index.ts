@@ -1,5 +1,9 @@
 import type { CommandTable } from '../cli/command-table.ts';
 import ClusterDown from './cluster/down.ts';
+import ClusterHealth from './cluster/health.ts';
+import ClusterMemberAdd from './cluster/member/add.ts';
+import ClusterMemberList from './cluster/member/list.ts';
+import ClusterMemberRemove from './cluster/member/remove.ts';
 import ClusterStatus from './cluster/status.ts';
 import ClusterUp from './cluster/up.ts';
 import Complete from './complete.ts';
@@ -11,6 +15,10 @@ import ContextList from './context/list.ts';
 import ContextSet from './context/set.ts';
 import ContextUse from './context/use.ts';
 import LeaderShow from './leader/show.ts';
+import LeaderTransfer from './leader/transfer.ts';
+import LeaderWatch from './leader/watch.ts';
+import NodeList from './node/list.ts';
+import NodeShow from './node/show.ts';
 import NodeStart from './node/start.ts';
 import ObjectGet from './object/get.ts';
 import ObjectPut from './object/put.ts';
@@ -19,6 +27,7 @@ import RepoCreate from './repo/create.ts';
 import RepoList from './repo/list.ts';
 import RepoShow from './repo/show.ts';
 import RingLocate from './ring/locate.ts';
+import TopologyHistory from './topology/history.ts';
 import TopologyShow from './topology/show.ts';
 import TopologyWatch from './topology/watch.ts';
 import Version from './version.ts';
@@ -27,9 +36,17 @@ import Version from './version.ts';
 export const commandTable: CommandTable = {
   commands: {
     'cluster:down': ClusterDown,
+    'cluster:health': ClusterHealth,
+    'cluster:member:add': ClusterMemberAdd,
+    'cluster:member:list': ClusterMemberList,
+    'cluster:member:remove': ClusterMemberRemove,
     'cluster:status': ClusterStatus,
     'cluster:up': ClusterUp,
     'leader:show': LeaderShow,
+    'leader:transfer': LeaderTransfer,
+    'leader:watch': LeaderWatch,
+    'node:list': NodeList,
+    'node:show': NodeShow,
     'node:start': NodeStart,
     'object:get': ObjectGet,
     'object:put': ObjectPut,
@@ -38,6 +55,7 @@ export const commandTable: CommandTable = {
     'repo:list': RepoList,
     'repo:show': RepoShow,
     'ring:locate': RingLocate,
+    'topology:history': TopologyHistory,
     'topology:show': TopologyShow,
     'topology:watch': TopologyWatch,
     complete: Complete,
@@ -51,7 +69,8 @@ export const commandTable: CommandTable = {
     version: Version,
   },
   topics: {
-    cluster: 'A whole cluster on this machine',
+    cluster: 'A whole cluster: on this machine, or as its coordinators see it',
+    'cluster:member': 'The coordinators’ members of the consensus engine',
     completion: 'Completion scripts for shells',
     context: 'Which cluster commands talk to',
     leader: 'Who leads',

@@ -1,5 +1,6 @@
 import { formatDuration, formatTime } from '../base/units.ts';
-import { partitionStatistics, type QuorumStatistics, ringStatistics } from './quorum-statistics.ts';
+import { bestReport } from '../cli/best-report.ts';
+import { partitionStatistics, type QuorumStatistics, ringStatistics } from '../cli/quorum-statistics.ts';
 import type { Tone } from './watch-rows.ts';
 import type { WatchSnapshot } from './watch-snapshot.ts';
 
@@ -9,18 +10,33 @@ export interface SummaryLine {
   readonly tone: Tone;
 }
 
-/** Who leads and how fresh the data is. */
+/** Who leads, how the consensus engine is, and how fresh the data is. */
 export function headerLines(snapshot: WatchSnapshot): readonly SummaryLine[] {
-  const { topology, leaderId, leaderAddress, disconnectedMs } = snapshot;
-  const leader = leaderId === undefined ? 'no leader' : `leader ${leaderId} (${leaderAddress ?? 'address unknown'})`;
-  const counts = `${topology.nodes.size} nodes, version ${topology.version}, term ${topology.term}`;
+  const { topology, leaderId, leaderAddress, leaderTerm, disconnectedMs } = snapshot;
+  const engine = engineText(snapshot);
+  const isAsked = leaderTerm !== undefined;
+  const none = isAsked ? 'no leader' : 'leader not known yet';
+  const leader = leaderId === undefined ? none : `leader ${leaderId} (${leaderAddress ?? 'address unknown'})`;
+  const place = `term ${leaderTerm ?? topology.term}, version ${topology.version}`;
   const lines: SummaryLine[] = [
-    { text: `${snapshot.clusterName}: ${counts}, ${leader}`, tone: leaderId === undefined ? 'bad' : 'plain' },
+    {
+      text: `${snapshot.clusterName}: ${leader}, ${place}, ${engine.text}, ${topology.nodes.size} nodes`,
+      tone: leaderId === undefined && isAsked ? 'bad' : engine.tone,
+    },
   ];
   if (disconnectedMs > 0) {
     lines.push({ text: `disconnected, data ${formatDuration(disconnectedMs)} old; reconnecting`, tone: 'bad' });
   }
   return lines;
+}
+
+function engineText({ survey }: WatchSnapshot): SummaryLine {
+  if (survey === undefined || survey.reports.length === 0) return { text: 'consensus unknown', tone: 'warning' };
+  const { driver, members, hasQuorum } = bestReport({ ...survey, topology: undefined });
+  const reachable = members.filter((member) => member.reachable).length;
+  const text = `${driver} ${reachable} of ${members.length} members reachable`;
+  if (!hasQuorum) return { text: `${text}, NO QUORUM`, tone: 'bad' };
+  return { text, tone: reachable < members.length ? 'warning' : 'plain' };
 }
 
 /** Redundancy of blobs and of repositories. */

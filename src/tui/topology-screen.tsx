@@ -1,8 +1,9 @@
 import { Box, Text } from 'ink';
-import { frameGroups, nodeLine } from './frame-text.ts';
-import { changeLines, headerLines, quorumLines } from './summary-lines.ts';
+import { type FrameLine, frameLines } from './frame-lines.ts';
+import { changeLines } from './summary-lines.ts';
 import type { Tone } from './watch-rows.ts';
 import type { WatchSnapshot } from './watch-snapshot.ts';
+import { wrapText } from './wrap-text.ts';
 
 /** What the screen shows and how. */
 export interface TopologyScreenProps {
@@ -20,13 +21,13 @@ const colours: Readonly<Record<Tone, string | undefined>> = {
   bad: 'red',
 };
 
-/** Lines that a frame needs beside nodes and changes: header, quorum, keys and gaps. */
-const otherLines = 8;
+/** Changes that are listed where there is room. */
+const changesMax = 8;
 
-function Line({ text, tone, columns }: { readonly text: string; readonly tone: Tone; readonly columns: number }) {
+function Line({ text, tone, isTitle }: FrameLine) {
   const color = colours[tone];
-  const content = text.length > columns ? `${text.slice(0, columns - 1)}…` : text;
-  return color === undefined ? <Text>{content}</Text> : <Text color={color}>{content}</Text>;
+  if (isTitle) return <Text bold>{text}</Text>;
+  return color === undefined ? <Text>{text}</Text> : <Text color={color}>{text}</Text>;
 }
 
 function Keys({ paused, help }: { readonly paused: boolean; readonly help: boolean }) {
@@ -43,27 +44,40 @@ function Keys({ paused, help }: { readonly paused: boolean; readonly help: boole
 /** The live view of the cluster: leader, redundancy, nodes with their heartbeats, and what changed last. */
 export function TopologyScreen({ snapshot, columns, rows, paused, help }: TopologyScreenProps) {
   if (snapshot === undefined) return <Text>waiting for a coordinator …</Text>;
-  const { layout, groups } = frameGroups(snapshot, columns);
-  const nodeLines = groups.reduce((sum, group) => sum + group.rows.length + 1, 0);
-  const changes = changeLines(snapshot, Math.max(0, Math.min(8, rows - nodeLines - otherLines)));
+  // The keys take the last line, or two with their help on a narrow screen.
+  const room = rows - (help ? 2 : 1);
+  const lines = fitRows(frameLines(snapshot, columns), room);
+  const changes = lastChanges(snapshot, columns, room - lines.length);
   return (
     <Box flexDirection="column">
-      {[...headerLines(snapshot), ...quorumLines(snapshot)].map(({ text, tone }) => (
-        <Line key={text} text={text} tone={tone} columns={columns} />
-      ))}
-      {groups.map(({ role, rows: nodes }) => (
-        <Box key={role} flexDirection="column">
-          <Text bold>{role}</Text>
-          {nodes.map((row) => (
-            <Line key={row.id} text={nodeLine(row, layout)} tone={row.tone} columns={columns} />
-          ))}
-        </Box>
-      ))}
-      {changes.length > 0 && <Text bold>last changes</Text>}
-      {changes.map((line) => (
-        <Line key={line} text={`  ${line}`} tone="plain" columns={columns} />
+      {numbered([...lines, ...changes]).map(({ key, value }) => (
+        <Line key={key} {...value} />
       ))}
       <Keys paused={paused} help={help} />
     </Box>
   );
+}
+
+/** A screen that is too low says how much it does not show. */
+function fitRows(lines: readonly FrameLine[], room: number): readonly FrameLine[] {
+  if (lines.length <= room) return lines;
+  const shown = Math.max(0, room - 1);
+  const text = `… ${lines.length - shown} more lines; a higher window shows them`;
+  return [...lines.slice(0, shown), { text, tone: 'warning', isTitle: false }];
+}
+
+/** The latest changes as far as there is room for whole ones, under a title. */
+function lastChanges(snapshot: WatchSnapshot, columns: number, room: number): readonly FrameLine[] {
+  const lines: FrameLine[] = [{ text: 'last changes', tone: 'plain', isTitle: true }];
+  for (const change of changeLines(snapshot, changesMax)) {
+    const wrapped = wrapText(`  ${change}`, columns, '    ');
+    if (lines.length + wrapped.length > room) break;
+    lines.push(...wrapped.map((text): FrameLine => ({ text, tone: 'plain', isTitle: false })));
+  }
+  return lines.length === 1 ? [] : lines;
+}
+
+/** A line has no name but its place. */
+function numbered(lines: readonly FrameLine[]): readonly { readonly key: string; readonly value: FrameLine }[] {
+  return lines.map((value, index) => ({ key: `line-${index}`, value }));
 }

@@ -1,4 +1,5 @@
-import { formatBytes, formatDuration } from '../base/units.ts';
+import { formatDuration } from '../base/units.ts';
+import { loadParts } from '../cli/node-load.ts';
 import type { Node, NodeRole } from '../topology/topology.ts';
 import { nodeRoles } from '../topology/topology.ts';
 import type { HeartbeatView, WatchSnapshot } from './watch-snapshot.ts';
@@ -14,8 +15,12 @@ export interface NodeRow {
   /** The heartbeat's age against its time-outs, as a bar. */
   readonly bar: string;
   readonly age: string;
-  readonly address: string;
-  readonly load: string;
+  /** How often the node was suspected lately. */
+  readonly flaps: string;
+  readonly generation: string;
+  /** Where it is reached, the most telling first. */
+  readonly addresses: readonly string[];
+  readonly load: readonly string[];
   readonly leader: boolean;
 }
 
@@ -52,8 +57,10 @@ function nodeRow(node: Node, snapshot: WatchSnapshot, barWidth: number): NodeRow
     tone: tones[node.state],
     bar: heartbeat === undefined ? ' '.repeat(barWidth) : heartbeatBar(heartbeat, barWidth),
     age: heartbeat === undefined ? '-' : formatDuration(heartbeat.ageMs),
-    address: node.httpUrl === '' ? node.address : node.httpUrl,
-    load: heartbeat === undefined ? '' : loadOf(node, heartbeat),
+    flaps: heartbeat === undefined ? '-' : String(heartbeat.flapCount),
+    generation: String(node.generationId),
+    addresses: node.httpUrl === '' ? [node.address] : [node.httpUrl, node.address],
+    load: heartbeat === undefined ? [] : loadParts(node.roles, heartbeat),
     leader: node.id === snapshot.leaderId,
   };
 }
@@ -70,13 +77,4 @@ export function heartbeatBar(heartbeat: HeartbeatView, width: number): string {
     if (index < filled) return '#';
     return index === suspectAt ? '|' : '.';
   }).join('');
-}
-
-function loadOf(node: Node, heartbeat: HeartbeatView): string {
-  const parts: string[] = [];
-  if (node.roles.includes('object')) parts.push(`${formatBytes(heartbeat.storedBytes)} stored`);
-  if (node.roles.includes('frontend')) parts.push(`${heartbeat.gitRequests} requests`);
-  if (heartbeat.residentBytes > 0) parts.push(`${formatBytes(heartbeat.residentBytes)} memory`);
-  if (heartbeat.flapCount > 0) parts.push(`${heartbeat.flapCount} flaps`);
-  return parts.join(', ');
 }

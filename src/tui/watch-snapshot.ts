@@ -1,3 +1,4 @@
+import type { CoordinatorSurvey } from '../cli/connection.ts';
 import type { Topology } from '../topology/topology.ts';
 
 /** What the leader remembers of a node's heartbeats. */
@@ -29,6 +30,10 @@ export interface WatchSnapshot {
   readonly topology: Topology;
   readonly leaderId: string | undefined;
   readonly leaderAddress: string | undefined;
+  /** The term of that leader; undefined before a coordinator was asked. */
+  readonly leaderTerm: bigint | undefined;
+  /** What the coordinators say of themselves; undefined before they were asked. */
+  readonly survey: Pick<CoordinatorSurvey, 'reports' | 'silent'> | undefined;
   readonly heartbeats: ReadonlyMap<string, HeartbeatView>;
   /** Newest first. */
   readonly changes: readonly ChangeView[];

@@ -1,7 +1,7 @@
 import { StratumError } from '../../base/errors.ts';
-import type { ConsensusStatus } from '../../consensus/consensus.ts';
 import type { Partition, Topology } from '../../topology/topology.ts';
-import type { LeaderReport, TopologySnapshot } from '../connection.ts';
+import { bestReport, sourceOf, unreachableOf } from '../best-report.ts';
+import type { CoordinatorSurvey, LeaderReport, TopologySnapshot } from '../connection.ts';
 import type { Listing, Source } from '../output/envelope.ts';
 
 /** Whose leader is meant. */
@@ -39,26 +39,25 @@ export function coordinatorLeader(report: LeaderReport): Listing<LeaderItem> {
     const details = { what: 'coordinator leader' };
     throw new StratumError('NO_LEADER', `no coordinator leads: ${source.node} knows of none`, details);
   }
-  return listing({ scope: 'coordinator', leaderId, address: leaderAddress ?? '', term, detail: '' }, source);
+  return leaderListing({ scope: 'coordinator', leaderId, address: leaderAddress ?? '', term, detail: '' }, source);
 }
 
-/** The leader of the consensus engine; NO_QUORUM or NO_LEADER when there is none. */
-export function consensusLeader(status: ConsensusStatus, source: Source): Listing<LeaderItem> {
-  const leader = status.members.find((member) => member.leader);
-  if (!status.hasQuorum || leader === undefined) {
-    const have = status.members.filter(({ reachable }) => reachable).length;
-    const details = { what: status.driver, have, need: Math.floor(status.members.length / 2) + 1 };
-    const code = status.hasQuorum ? 'NO_LEADER' : 'NO_QUORUM';
-    throw new StratumError(code, `the ${status.driver} consensus has no leader: ${have} members answer`, details);
+/** The leader of the consensus engine; NO_QUORUM or NO_LEADER when there is none, UNREACHABLE when nobody could say. */
+export function consensusLeader(survey: CoordinatorSurvey): Listing<LeaderItem> {
+  const report = bestReport(survey);
+  const leader = report.members.find((member) => member.leader);
+  if (!report.hasQuorum || leader === undefined) {
+    const have = report.members.filter(({ reachable }) => reachable).length;
+    const details = { what: report.driver, have, need: Math.floor(report.members.length / 2) + 1 };
+    const code = report.hasQuorum ? 'NO_LEADER' : 'NO_QUORUM';
+    throw new StratumError(code, `the ${report.driver} consensus has no leader: ${have} members answer`, details);
   }
-  const detail = `${status.driver}, applied ${status.appliedIndex} of ${status.committedIndex}`;
+  const detail = `${report.driver}, applied ${report.appliedIndex} of ${report.committedIndex}`;
   const { id, address } = leader;
   return {
-    ...listing({ scope: 'consensus', leaderId: id, address, term: status.raftTerm, detail }, source),
-    unreachable: status.members
-      .filter(({ reachable }) => !reachable)
-      .map((member) => ({ node: member.id, reason: member.error })),
-    extra: { driver: status.driver, members: status.members },
+    ...leaderListing({ scope: 'consensus', leaderId: id, address, term: report.raftTerm, detail }, sourceOf(report)),
+    unreachable: unreachableOf(survey, report),
+    extra: { driver: report.driver, members: report.members },
   };
 }
 
@@ -71,7 +70,7 @@ export function partitionLeader({ topology, source }: TopologySnapshot, number: 
   }
   const address = topology.nodes.get(primaryId)?.address ?? '';
   const detail = `in sync: ${inSync.join(', ')}`;
-  return listing({ scope: `partition:${number}`, leaderId: primaryId, address, term: epoch, detail }, source);
+  return leaderListing({ scope: `partition:${number}`, leaderId: primaryId, address, term: epoch, detail }, source);
 }
 
 function findPartition(topology: Topology, number: number): Partition {
@@ -82,7 +81,8 @@ function findPartition(topology: Topology, number: number): Partition {
   throw new StratumError('NOT_FOUND', `there is no partition ${number}`, details, { hint });
 }
 
-function listing(item: LeaderItem, source: Source): Listing<LeaderItem> {
+/** A leader as it is printed. */
+export function leaderListing(item: LeaderItem, source: Source): Listing<LeaderItem> {
   return {
     kind: 'Leader',
     source,

@@ -1,9 +1,8 @@
-import { nodeRoles, type Topology } from '../../topology/topology.ts';
+import type { Topology } from '../../topology/topology.ts';
 import type { TopologySnapshot } from '../connection.ts';
 import type { Listing } from '../output/envelope.ts';
 import { type NodeItem, nodeItem } from './node-item.ts';
-
-const roleOrder: readonly (string | undefined)[] = nodeRoles;
+import { sortNodes } from './sort-nodes.ts';
 
 /** The nodes of a topology by role and id; ring, partitions and settings stand beside them in JSON. */
 export function topologyListing({ topology, source }: TopologySnapshot): Listing<NodeItem> {
@@ -39,10 +38,7 @@ export function topologyItem(topology: Topology) {
 
 /** The nodes by their first role and id; "object-10" comes after "object-9". */
 export function sortedNodes(topology: Topology): NodeItem[] {
-  const rank = (node: NodeItem) => roleOrder.indexOf(node.roles[0]);
-  return [...topology.nodes.values()]
-    .map(nodeItem)
-    .toSorted((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id, 'en', { numeric: true }));
+  return sortNodes(topology.nodes.values()).map(nodeItem);
 }
 
 /** One line about the cluster for people, beside the table of nodes. */

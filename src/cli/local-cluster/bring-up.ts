@@ -3,11 +3,12 @@ import type { ContextStore } from '../contexts.ts';
 import type { CommandModules } from '../modules.ts';
 import { startProgress } from '../progress.ts';
 import { startInBackground } from './background.ts';
+import { readClusterFile } from './cluster-file.ts';
 import { type ClusterReport, clusterReport } from './cluster-listing.ts';
 import type { ClusterLocation } from './cluster-location.ts';
 import { ControlClient } from './control-client.ts';
 import { reportStart, runInForeground } from './foreground.ts';
-import type { ClusterWish } from './plan.ts';
+import { type ClusterWish, refuseChangedCounts } from './plan.ts';
 import { readTopology } from './read-topology.ts';
 import type { SupervisorStatus } from './supervisor-status.ts';
 
@@ -38,6 +39,7 @@ export async function bringUp(options: BringUpOptions, modules: BringUpModules):
   if (reportDescriptor !== undefined) return superviseInBackground(options, reportDescriptor, modules);
   const running = await ControlClient.find(wish.folder, modules.clock);
   if (running === undefined && !detach) return superviseInForeground(options, modules);
+  if (running !== undefined) refuseChangedCounts(wish, await readClusterFile(wish.folder));
   const doing = running === undefined ? 'starting' : 'starting what is missing of';
   const progress = await startProgress(`${doing} the cluster "${wish.name}"`, modules.io);
   try {
@@ -55,7 +57,8 @@ export async function bringUp(options: BringUpOptions, modules: BringUpModules):
 }
 
 function detached({ wish, timeoutMs }: BringUpOptions, modules: BringUpModules): Promise<SupervisorStatus> {
-  const numbers = { objects: wish.objects, metadata: wish.metadata, frontends: wish.frontends };
+  const { coordinators, objects, metadata, frontends } = wish;
+  const numbers = { objects, metadata, frontends, coordinators, 'etcd-binary': wish.etcdBinary };
   const ports = { 'git-port': wish.gitPort, 'coordinator-port': wish.coordinatorPort, 'base-port': wish.basePort };
   const args = ['cluster', 'up', '--name', wish.name, '--data-dir', wish.folder, '--timeout', `${timeoutMs}ms`];
   for (const [flag, value] of Object.entries({ ...numbers, ...ports })) {

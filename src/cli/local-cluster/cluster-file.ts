@@ -13,6 +13,8 @@ export interface LocalNode {
   readonly port: number;
   /** Port of a frontend's HTTP listener. */
   readonly httpPort?: number;
+  /** Port on which a coordinator's etcd member hears the others; absent where one coordinator is alone. */
+  readonly peerPort?: number;
 }
 
 /** What a local cluster keeps across restarts, in cluster.json of its folder. */
@@ -21,6 +23,13 @@ export interface ClusterFile {
   readonly name: string;
   /** In the order in which they start. */
   readonly nodes: readonly LocalNode[];
+  /** Path of the etcd program, if one was given. */
+  readonly etcdBinary?: string;
+}
+
+/** Every port that a node listens on at a place which is kept. */
+export function portsOf({ port, httpPort, peerPort }: LocalNode): number[] {
+  return [port, httpPort, peerPort].filter((each) => each !== undefined);
 }
 
 const fileName = 'cluster.json';
@@ -115,15 +124,17 @@ function unusable(folder: string, error: unknown): StratumError {
 
 function isClusterFile(content: unknown): content is ClusterFile {
   if (typeof content !== 'object' || content === null) return false;
-  const { format, name, nodes } = content as Record<string, unknown>;
-  return format === 1 && typeof name === 'string' && Array.isArray(nodes) && nodes.every(isLocalNode);
+  const { format, name, nodes, etcdBinary } = content as Record<string, unknown>;
+  const isNamed = format === 1 && typeof name === 'string' && ['string', 'undefined'].includes(typeof etcdBinary);
+  return isNamed && Array.isArray(nodes) && nodes.every(isLocalNode);
 }
 
 function isLocalNode(content: unknown): content is LocalNode {
   if (typeof content !== 'object' || content === null) return false;
-  const { id, role, port, httpPort } = content as Record<string, unknown>;
+  const { id, role, port, httpPort, peerPort } = content as Record<string, unknown>;
   const isKnown = nodeRoles.some((known) => known === role);
-  return isKnown && typeof id === 'string' && isPort(port) && (httpPort === undefined || isPort(httpPort));
+  const others = [httpPort, peerPort].filter((each) => each !== undefined);
+  return isKnown && typeof id === 'string' && isPort(port) && others.every(isPort);
 }
 
 function isPort(value: unknown): boolean {

@@ -5,6 +5,7 @@ import { FolderLock } from '../../store/folder-lock.ts';
 import type { SelfCommand } from '../self-command.ts';
 import { prepareClusterFolder, readClusterFile, refuseForeignFolder, writeClusterFile } from './cluster-file.ts';
 import { ControlServer } from './control-server.ts';
+import { refuseLackOfEtcd } from './etcd-need.ts';
 import { findLeftovers, waitForEnd } from './leftovers.ts';
 import { writeNodeFiles } from './node-yaml.ts';
 import { type ClusterWish, planCluster, refuseTakenPorts } from './plan.ts';
@@ -83,7 +84,7 @@ export class ClusterHost {
 
   /**
    * Takes the folder, plans the cluster and writes its files; nothing is started yet. DATA_DIR_LOCKED
-   * when another supervisor has the folder, PORT_IN_USE, DATA_DIR_FOREIGN, DATA_DIR_UNWRITABLE.
+   * when another supervisor has the folder, PORT_IN_USE, ETCD_MISSING, DATA_DIR_FOREIGN, DATA_DIR_UNWRITABLE.
    */
   static async open(options: ClusterHostOptions, modules: ClusterHostModules): Promise<ClusterHost> {
     const { folder, wish } = options;
@@ -96,6 +97,7 @@ export class ClusterHost {
       await endOfLeftovers(folder, modules.clock);
       const cluster = await planCluster(wish, await readClusterFile(folder), modules.random);
       await refuseTakenPorts(cluster.nodes);
+      await refuseLackOfEtcd(cluster, options.env.PATH, modules.clock);
       await writeClusterFile(folder, cluster);
       await writeNodeFiles(cluster, folder);
       const host = new ClusterHost(options, modules, { lock, cluster });

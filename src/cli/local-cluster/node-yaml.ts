@@ -12,6 +12,8 @@ const timings = {
   detectorTickMs: 250,
   leaderGraceMs: 3_000,
   joiningTimeoutMs: 60_000,
+  leaderLeaseMs: 3_000,
+  heartbeatBatchMs: 1_000,
 };
 
 /** N of the contract. */
@@ -35,7 +37,17 @@ export function nodeSettings(node: LocalNode, cluster: ClusterFile, folder: stri
       bootstrapExpectMetadata: countOf('metadata'),
     },
     timings,
+    ...etcdOf(node, cluster),
   };
+}
+
+/** Several coordinators run an etcd member each. */
+function etcdOf(node: LocalNode, { nodes, etcdBinary }: ClusterFile): object {
+  if (node.peerPort === undefined) return {};
+  const members = nodes.filter(({ peerPort }) => peerPort !== undefined);
+  const peers = Object.fromEntries(members.map(({ id, peerPort }) => [id, `${loopback}:${peerPort}`]));
+  const peerListen = `${loopback}:${node.peerPort}`;
+  return { etcd: { peers, peerListen, ...(etcdBinary === undefined ? {} : { binary: etcdBinary }) } };
 }
 
 /** Writes the configuration file of every node. */

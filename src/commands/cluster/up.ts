@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { clusterFlags } from '../../cli/local-cluster/cluster-flags.ts';
@@ -17,16 +18,28 @@ export default class ClusterUp extends BaseCommand {
     'stratum cluster up --detach',
     'stratum cluster up --name ci --data-dir /var/lib/stratum-ci --git-port 9000 --detach',
     'stratum cluster up --objects 5 --metadata 3 --frontends 2',
+    'stratum cluster up --coordinators 3 --detach',
   ];
   static override flags = {
     ...clusterFlags,
     detach: Flags.boolean({ char: 'd', description: 'Leave the cluster running in the background.' }),
+    coordinators: Flags.integer({
+      description:
+        'Coordinators: 1, 3 or 5 (default: 1); several share an etcd, and are fixed once the cluster exists.',
+      helpValue: '<count>',
+      min: 1,
+      max: 5,
+    }),
     objects: count('Object nodes (default: 3); fixed once the cluster exists.'),
     metadata: count('Metadata nodes (default: 3); fixed once the cluster exists.'),
     frontends: count('Frontends (default: 1).'),
     'git-port': port('Port of the first frontend for git (default: 8480 if it is free, else chosen; 0: chosen).'),
-    'coordinator-port': port('Port of the coordinator (default: chosen).'),
+    'coordinator-port': port('Port of the first coordinator (default: chosen).'),
     'base-port': port('First port of the nodes’ gRPC listeners, one each (default: chosen).'),
+    'etcd-binary': Flags.string({
+      description: 'The etcd program of several coordinators (default: the packed one, else the one on PATH).',
+      helpValue: '<file>',
+    }),
     timeout: Flags.string({ description: 'How long it may take to serve.', helpValue: '<duration>', default: '60s' }),
     'dry-run': Flags.boolean({ description: 'Show processes and ports, and start nothing.' }),
     'report-descriptor': Flags.integer({ description: 'Where to report the start.', hidden: true }),
@@ -38,12 +51,14 @@ export default class ClusterUp extends BaseCommand {
     const timeoutMs = parseDuration(flags.timeout, '--timeout');
     const wish = {
       ...(await newClusterLocation(flags, env, await this.contexts.read())),
+      coordinators: flags.coordinators,
       objects: flags.objects,
       metadata: flags.metadata,
       frontends: flags.frontends,
       gitPort: flags['git-port'],
       coordinatorPort: flags['coordinator-port'],
       basePort: flags['base-port'],
+      etcdBinary: programPath(flags['etcd-binary']),
     };
     const options = { wish, timeoutMs, detach: flags.detach, reportDescriptor: flags['report-descriptor'] };
     const { bringUp } = await import('../../cli/local-cluster/bring-up.ts');
@@ -65,4 +80,9 @@ export default class ClusterUp extends BaseCommand {
       signal: interrupted,
     });
   }
+}
+
+/** Nodes run in folders of their own, where a relative path would mean another place. */
+function programPath(given: string | undefined): string | undefined {
+  return given?.includes('/') ? resolve(given) : given;
 }

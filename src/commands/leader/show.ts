@@ -1,13 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { ClusterCommand } from '../../cli/cluster-command.ts';
-import type { ClusterConnection } from '../../cli/connection.ts';
-import {
-  consensusLeader,
-  coordinatorLeader,
-  type LeaderScope,
-  parseScope,
-  partitionLeader,
-} from '../../cli/listings/leader-listing.ts';
+import { parseScope } from '../../cli/listings/leader-listing.ts';
+import { readLeader } from '../../cli/read-leader.ts';
 
 /** `stratum leader show` */
 export default class LeaderShow extends ClusterCommand {
@@ -29,20 +23,7 @@ export default class LeaderShow extends ClusterCommand {
   override async run(): Promise<undefined> {
     const { flags } = await this.parse(LeaderShow);
     const scope = parseScope(flags.scope);
-    await this.print(await this.withCluster(flags, (cluster) => leaderOf(cluster, scope)));
+    await this.print(await this.withCluster(flags, (cluster) => readLeader(cluster, scope)));
     return undefined;
-  }
-}
-
-async function leaderOf(cluster: ClusterConnection, scope: LeaderScope) {
-  switch (scope.kind) {
-    case 'coordinator':
-      return coordinatorLeader(await cluster.leader());
-    case 'consensus': {
-      const [status, { source }] = await Promise.all([cluster.consensusStatus(), cluster.leader()]);
-      return consensusLeader(status, source);
-    }
-    case 'partition':
-      return partitionLeader(await cluster.snapshot(), scope.partition);
   }
 }

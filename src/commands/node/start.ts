@@ -9,6 +9,8 @@ const text = (description: string, helpValue: string) => Flags.string({ descript
 const many = (description: string, helpValue: string) =>
   Flags.string({ description, helpValue, multiple: true, multipleNonGreedy: true });
 const cluster = (description: string) => Flags.string({ description, helpValue: '<number>', helpGroup: 'NEW CLUSTER' });
+const etcd = (description: string, helpValue: string) =>
+  Flags.string({ description, helpValue, helpGroup: 'SEVERAL COORDINATORS' });
 const duration = (description: string) => Flags.string({ description, helpValue: '<duration>', helpGroup: 'TIMING' });
 
 /** `stratum node start` */
@@ -21,6 +23,7 @@ export default class NodeStart extends BaseCommand {
     'stratum node start --role all --data-dir /var/lib/stratum',
     'stratum node start --role object --data-dir /srv/stratum --coordinator 10.0.0.1:7480',
     'stratum node start --config /etc/stratum/node.yaml',
+    'stratum node start --role coordinator --id c1 --data-dir /var/lib/stratum --peers c1=127.0.0.1:2380,c2=127.0.0.1:2381,c3=127.0.0.1:2382',
   ];
   /** One flag for each row of src/node/settings.ts; a test compares them. Written out, because that table loads zod. */
   static override flags = {
@@ -31,6 +34,7 @@ export default class NodeStart extends BaseCommand {
     listen: text('Address of the gRPC listener (default: 127.0.0.1:7480 for a coordinator).', '<host:port>'),
     advertise: text('Address under which others reach the gRPC listener.', '<host:port>'),
     'http-listen': text('Address of a frontend’s HTTP listener (default: 127.0.0.1:8480).', '<host:port>'),
+    'metrics-listen': text('Address of the HTTP listener for Prometheus, /metrics (default: none).', '<host:port>'),
     coordinator: many('A coordinator; may be repeated (default: the process’s own).', '<host:port>'),
     label: many('key=value; "zone" guides placement; may be repeated.', '<key=value>'),
     weight: text('Share of the ring; 100 is an ordinary node.', '<number>'),
@@ -61,6 +65,19 @@ export default class NodeStart extends BaseCommand {
     'detector-tick': duration('Between two looks of the failure detector (default: 1s).'),
     'leader-grace': duration('After an election: no node is marked worse (default: 30s).'),
     'joining-timeout': duration('From registration to first readiness (default: 5m).'),
+    'leader-lease': duration('How long an etcd leader that is not heard keeps its leadership (default: 5s).'),
+    'heartbeat-batch': duration('Least time between two writes of the heartbeats to the store (default: 1s).'),
+    peers: etcd('Every coordinator’s etcd member, this one’s too; each coordinator runs one.', '<id=host:port,…>'),
+    'etcd-peer-listen': etcd('Where the own member hears the others (default: as in --peers).', '<host:port>'),
+    'etcd-client-listen': etcd('Loopback address for its coordinator (default: a free port).', '<host:port>'),
+    'etcd-binary': etcd('The etcd program (default: the packed one, else the one on PATH).', '<file>'),
+    'etcd-endpoints': etcd('An etcd cluster that is there already, instead of --peers.', '<url,…>'),
+    'etcd-prefix': etcd('Where the keys of this cluster begin in it (default: /stratum/).', '<path>'),
+    'etcd-username': etcd('User of that etcd.', '<name>'),
+    'etcd-password-file': etcd('File with that user’s password.', '<file>'),
+    'etcd-ca-file': etcd('Certificate of the authority that signed those of that etcd.', '<file>'),
+    'etcd-cert-file': etcd('Certificate of this client.', '<file>'),
+    'etcd-key-file': etcd('Private key of this client.', '<file>'),
   };
 
   override async run(): Promise<undefined> {

@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
-import { StratumError } from '../../base/errors.ts';
 import { ClusterCommand } from '../../cli/cluster-command.ts';
 import type { ClusterConnection } from '../../cli/connection.ts';
 import { write } from '../../cli/io.ts';
 import { toJson } from '../../cli/output/json.ts';
+import { parseVersion } from '../../cli/parse-version.ts';
 import { TopologyWatchSource } from '../../cli/topology-watch-source.ts';
 import { type WatchLine, WatchLines } from '../../cli/watch-lines.ts';
 
@@ -31,7 +31,11 @@ export default class TopologyWatch extends ClusterCommand {
 
   override async run(): Promise<undefined> {
     const { flags } = await this.parse(TopologyWatch);
-    const sinceVersion = parseVersion(flags.since ?? '0');
+    const sinceVersion = parseVersion(
+      flags.since ?? '0',
+      '--since',
+      'every line that the watch prints carries its version',
+    );
     const settings = await this.settings(flags);
     const clusterName = settings.context.value?.name ?? settings.coordinators.value.join(',');
     const timeoutMs = settings.timeoutMs.value;
@@ -53,6 +57,7 @@ export default class TopologyWatch extends ClusterCommand {
       yield { kind: 'full-sync', topology } as const;
     }
     await source.follow(onlyOne());
+    await source.poll();
     const frame = source.current();
     const columns = this.io.stdoutIsTerminal ? process.stdout.columns : plainColumns;
     if (frame !== undefined) await write(this.io.stdout, frameText(frame, columns));
@@ -98,12 +103,4 @@ export default class TopologyWatch extends ClusterCommand {
     }
     this.io.interrupted.throwIfAborted();
   }
-}
-
-function parseVersion(text: string): bigint {
-  if (/^\d{1,20}$/.test(text)) return BigInt(text);
-  const details = { field: '--since', reason: 'not a version', expected: 'digits' };
-  throw new StratumError('INVALID_ARGUMENT', `--since: "${text}" is not a version`, details, {
-    hint: 'every line that the watch prints carries its version',
-  });
 }

@@ -36,6 +36,13 @@ describe('completion', () => {
     expect((await valuesOf('repo', 'list', '--prefix', '')).values).toEqual([]);
   });
 
+  it('offers the commands below a command’s topic, and the scopes of a leader', async () => {
+    expect((await valuesOf('cluster', 'member', '')).values).toEqual(['add', 'list', 'remove']);
+    const { candidates } = await complete(commandTable, ['cluster', 'mem'], names);
+    expect(candidates).toEqual([{ value: 'member', description: expect.stringContaining('consensus engine') }]);
+    expect((await valuesOf('leader', 'watch', '--scope', 'co')).values).toEqual(['coordinator', 'consensus']);
+  });
+
   it('offers contexts where one is named', async () => {
     expect((await valuesOf('context', 'use', 'l')).values).toEqual(['local']);
     expect((await valuesOf('repo', 'list', '--context', '')).values).toEqual(['ci', 'local']);

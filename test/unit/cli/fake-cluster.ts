@@ -1,18 +1,29 @@
 import { systemClock } from '../../../src/base/clock.ts';
 import { StratumError } from '../../../src/base/errors.ts';
 import { type Oid, oidOf } from '../../../src/base/oid.ts';
-import type { ClusterConnection, LeaderReport, NodeHeartbeat, TopologySnapshot } from '../../../src/cli/connection.ts';
+import type {
+  ClusterConnection,
+  CoordinatorReport,
+  CoordinatorSurvey,
+  LeaderReport,
+  NewLeader,
+  NodeHeartbeat,
+  SilentCoordinator,
+  TopologySnapshot,
+} from '../../../src/cli/connection.ts';
 import type { CommandModules } from '../../../src/cli/modules.ts';
+import type { HistoryPage } from '../../../src/client/coordinator-client.ts';
 import type { MetadataApi } from '../../../src/client/metadata-api.ts';
 import type { WatchEvent } from '../../../src/client/watch-event.ts';
-import type { ConsensusStatus } from '../../../src/consensus/consensus.ts';
+import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../../../src/consensus/consensus.ts';
 import type { BlobSource } from '../../../src/replication/blob-source.ts';
 import type { NodeIo } from '../../../src/replication/node-directory.ts';
 import type { BlobPresenceReport, BlobStream, ByteRange } from '../../../src/replication/node-io.ts';
 import type { ObjectApi } from '../../../src/replication/object-api.ts';
 import { QuorumObjects } from '../../../src/replication/quorum-objects.ts';
 import { ObjectFormat, type PackRef, type Ref, type Repo } from '../../../src/rpc/gen/stratum/v1/metadata.ts';
-import type { Topology } from '../../../src/topology/topology.ts';
+import type { Requester } from '../../../src/topology/commands.ts';
+import type { Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
 import { sampleTopology } from './sample-topology.ts';
 
 /** An object node in memory that can be made to fail. */
@@ -62,6 +73,55 @@ export class FakeNode implements NodeIo {
   }
 }
 
+/** A heartbeat of a ready node, as the leader remembers it. */
+export function sampleHeartbeat(nodeId: string, changes: Partial<NodeHeartbeat> = {}): NodeHeartbeat {
+  return {
+    nodeId,
+    ageMs: 500,
+    suspectTimeoutMs: 3_000,
+    downTimeoutMs: 6_000,
+    flapCount: 0,
+    reportedState: 'READY',
+    storedBytes: 0,
+    blobCount: 0,
+    repoCount: 0,
+    gitRequests: 0,
+    residentBytes: 0,
+    freeBytes: 0,
+    uptimeMs: 0,
+    knownVersion: 14n,
+    ...changes,
+  };
+}
+
+/** Three coordinators on an etcd cluster of their own, of which the first leads, as the one of this number reports. */
+export function sampleReport(number: number, changes: Partial<CoordinatorReport> = {}): CoordinatorReport {
+  const members = [1, 2, 3].map((each) => ({
+    id: `coordinator-${each}`,
+    engineId: `e${each}`,
+    address: `10.0.0.${each}:2380`,
+    reachable: true,
+    leader: each === 1,
+    error: '',
+  }));
+  return {
+    driver: 'etcd',
+    members,
+    raftTerm: 7n,
+    appliedIndex: 100n,
+    committedIndex: 101n,
+    hasQuorum: true,
+    nodeId: `coordinator-${number}`,
+    address: `coordinator-${number}.test:7480`,
+    isLeader: number === 1,
+    leaderId: 'coordinator-1',
+    term: 3n,
+    version: 14n,
+    ageMs: 0,
+    ...changes,
+  };
+}
+
 interface FakeRepo {
   readonly repo: Repo;
   readonly refs: Ref[];
@@ -75,12 +135,19 @@ export class FakeCluster implements ClusterConnection {
   leaderId: string | undefined = 'coordinator-1';
   consensus: ConsensusStatus = {
     driver: 'embedded',
-    members: [{ id: 'coordinator-1', address: '', reachable: true, leader: true, error: '' }],
+    members: [{ id: 'coordinator-1', engineId: '', address: '', reachable: true, leader: true, error: '' }],
     raftTerm: 3n,
     appliedIndex: 14n,
     committedIndex: 14n,
     hasQuorum: true,
   };
+  /** What the coordinators report, when it is not what `consensus` says. */
+  reports: readonly CoordinatorReport[] | undefined;
+  silent: readonly SilentCoordinator[] = [];
+  updates: readonly TopologyUpdate[] = [];
+  keptSinceVersion = 0n;
+  /** Changes that were asked for, in words. */
+  readonly changes: string[] = [];
   /** What each watch brings; an Error ends it. */
   watches: (WatchEvent | Error)[][] = [];
   readonly watchedSince: bigint[] = [];
@@ -140,8 +207,49 @@ export class FakeCluster implements ClusterConnection {
     return { leaderId: this.leaderId, leaderAddress, term, source: { node: 'coordinator-1', version, term } };
   }
 
-  async consensusStatus(): Promise<ConsensusStatus> {
-    return this.consensus;
+  async consensusStatuses(known?: Topology): Promise<CoordinatorSurvey> {
+    const { consensus, leaderId, topology } = this;
+    const { version, term } = topology;
+    const isLeader = leaderId === 'coordinator-1';
+    const self = { nodeId: 'coordinator-1', address: '127.0.0.1:7480', isLeader, leaderId, term, version, ageMs: 0 };
+    if (this.error !== undefined) {
+      const silent = this.coordinators.map((node) => ({ node, reason: this.error?.message ?? '', answers: false }));
+      return { reports: [], silent, topology: known };
+    }
+    return { reports: this.reports ?? [{ ...consensus, ...self }], silent: this.silent, topology: known ?? topology };
+  }
+
+  async history(sinceVersion: bigint, limit: number): Promise<HistoryPage> {
+    this.#fail();
+    const { keptSinceVersion, topology } = this;
+    const since = sinceVersion < keptSinceVersion ? keptSinceVersion : sinceVersion;
+    // Pages of two, so that every caller has to turn them.
+    const updates = this.updates.filter(({ version }) => version > since).slice(0, Math.min(limit, 2));
+    return { updates, version: topology.version, keptSinceVersion };
+  }
+
+  async transferLeader(targetId: string, by: Requester): Promise<NewLeader> {
+    this.#fail();
+    this.changes.push(`leader ${targetId} by ${by.actor}: ${by.reason}`);
+    this.leaderId = targetId;
+    return { leaderId: targetId, term: this.topology.term + 1n };
+  }
+
+  async addMember({ nodeId, peerAddress }: ConsensusMemberPlace, by: Requester): Promise<MembersChanged> {
+    this.#fail();
+    this.changes.push(`add ${nodeId}=${peerAddress} by ${by.actor}: ${by.reason}`);
+    const members = this.reports?.[0]?.members ?? this.consensus.members;
+    if (members.some(({ id }) => id === nodeId)) return { changed: false, members };
+    const added = { id: nodeId, engineId: 'e9', address: peerAddress, reachable: false, leader: false, error: 'new' };
+    return { changed: true, members: [...members, added] };
+  }
+
+  async removeMember(nodeId: string, by: Requester): Promise<MembersChanged> {
+    this.#fail();
+    this.changes.push(`remove ${nodeId} by ${by.actor}: ${by.reason}`);
+    const members = this.reports?.[0]?.members ?? this.consensus.members;
+    const rest = members.filter(({ id }) => id !== nodeId);
+    return { changed: rest.length < members.length, members: rest };
   }
 
   async heartbeats(): Promise<readonly NodeHeartbeat[]> {

@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { GrpcConnection } from '../../../src/cli/grpc-connection.ts';
 import { SampleCoordinators } from '../client/sample-coordinators.ts';
-import { formedCluster } from '../topology/sample-cluster.ts';
+import { formedCluster, register } from '../topology/sample-cluster.ts';
 import { runCommand } from './run-command.ts';
 
 const coordinators = new SampleCoordinators();
@@ -30,8 +30,45 @@ describe('a connection to a cluster', () => {
       source: { node: 'coordinator', version: topology.version, term: topology.term },
     });
     expect(await cluster.leader()).toMatchObject({ leaderId: 'coordinator-1', leaderAddress: address });
-    expect(await cluster.consensusStatus()).toMatchObject({ driver: 'embedded', hasQuorum: true });
+    expect((await cluster.consensusStatuses()).reports).toMatchObject([
+      { driver: 'embedded', hasQuorum: true, nodeId: 'coordinator', address, isLeader: true, ageMs: 0 },
+    ]);
     expect((await cluster.heartbeats()).map(({ nodeId }) => nodeId)).toEqual([...topology.nodes.keys()]);
+  });
+
+  it('reads the history of changes, and says who asked for a transfer', async () => {
+    const { address, consensus } = await coordinators.start();
+    await consensus.propose(register());
+    const cluster = connect(address);
+    expect(await cluster.history(0n, 10)).toMatchObject({ updates: [{ version: 1n }], version: 1n });
+    const by = { actor: 'ada', reason: 'new disk' };
+    expect(await cluster.transferLeader('coordinator-1', by)).toEqual({ leaderId: 'coordinator-1', term: 1n });
+    const place = { nodeId: 'coordinator-2', peerAddress: '127.0.0.1:2380' };
+    await expect(cluster.addMember(place, by)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    await expect(cluster.removeMember('coordinator-2', by)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+  });
+
+  it('surveys coordinators of which one does not answer', async () => {
+    const { address } = await coordinators.start();
+    const unused = await coordinators.unusedAddress();
+    const options = { coordinators: [unused, address], timeoutMs: 2_000, signal: new AbortController().signal };
+    const cluster = new GrpcConnection(options, { clock: systemClock, random: systemRandom });
+    open.push(cluster);
+    const { reports, silent } = await cluster.consensusStatuses();
+    expect(reports).toMatchObject([{ nodeId: 'coordinator', address, leaderId: 'coordinator-1' }]);
+    expect(silent).toEqual([{ node: unused, reason: expect.stringContaining('ECONNREFUSED'), answers: false }]);
+  });
+
+  it('gives up a survey with the command', async () => {
+    const silent = await coordinators.startSilent();
+    const end = new AbortController();
+    const options = { coordinators: [silent], timeoutMs: 5_000, signal: end.signal };
+    const cluster = new GrpcConnection(options, { clock: systemClock, random: systemRandom });
+    open.push(cluster);
+    const survey = cluster.consensusStatuses();
+    const reason = new Error('interrupted');
+    end.abort(reason);
+    await expect(survey).rejects.toBe(reason);
   });
 
   it('watches the topology', async () => {

@@ -1,5 +1,5 @@
 import { PassThrough, Writable } from 'node:stream';
-import { systemClock } from '../../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { StratumError } from '../../../src/base/errors.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import type { CommandModules } from '../../../src/cli/modules.ts';
@@ -23,6 +23,7 @@ export interface CommandWorld {
   readonly terminal?: boolean;
   readonly connect?: CommandModules['connect'];
   readonly interrupted?: AbortSignal;
+  readonly clock?: Clock;
   readonly selfCommand?: CommandModules['selfCommand'];
   readonly waitUntilReady?: CommandModules['waitUntilReady'];
   /** Called with what sends the command a signal. */
@@ -70,7 +71,7 @@ export async function runCommand(argv: readonly string[], world: CommandWorld = 
         return () => undefined;
       },
     },
-    clock: systemClock,
+    clock: world.clock ?? systemClock,
     random: systemRandom,
     connect:
       world.connect ?? (() => Promise.reject(new StratumError('INTERNAL', 'this test did not expect a connection'))),

@@ -1,27 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { StratumError } from '../../../src/base/errors.ts';
-import type { NodeHeartbeat } from '../../../src/cli/connection.ts';
 import type { FollowEvent } from '../../../src/cli/follow-topology.ts';
 import { TopologyWatchSource } from '../../../src/cli/topology-watch-source.ts';
 import type { TopologyUpdate } from '../../../src/topology/topology.ts';
 import type { WatchSource } from '../../../src/tui/watch-snapshot.ts';
 import { manualClock } from '../base/manual-clock.ts';
-import { FakeCluster } from './fake-cluster.ts';
+import { FakeCluster, sampleHeartbeat, sampleReport } from './fake-cluster.ts';
 import { sampleTopology } from './sample-topology.ts';
 
-const heartbeat: NodeHeartbeat = {
-  nodeId: 'object-1',
-  ageMs: 500,
-  suspectTimeoutMs: 3_000,
-  downTimeoutMs: 6_000,
-  flapCount: 0,
-  reportedState: 'READY',
-  storedBytes: 1,
-  blobCount: 1,
-  repoCount: 0,
-  gitRequests: 0,
-  residentBytes: 1,
-};
+const heartbeat = sampleHeartbeat('object-1');
 
 const update = (version: bigint): { kind: 'update'; update: TopologyUpdate } => ({
   kind: 'update',
@@ -52,6 +39,7 @@ describe('the source of the live view', () => {
     const view: WatchSource = source;
     expect(view.current()).toBeUndefined();
     await source.follow(events(sync, update(15n), update(15n), update(16n)));
+    await source.poll();
     const frame = view.current();
     expect(frame).toMatchObject({ clusterName: 'ci', leaderId: 'coordinator-1', disconnectedMs: 0 });
     expect(frame?.topology.version).toBe(16n);
@@ -87,6 +75,41 @@ describe('the source of the live view', () => {
     await source.follow(events({ kind: 'keepalive', version: 14n }));
     expect(source.current()).toMatchObject({ disconnectedMs: 0 });
     expect(source.current()?.heartbeats.size).toBe(1);
+  });
+
+  it('asks the coordinators with the topology that it has, and never twice at once', async () => {
+    const cluster = new FakeCluster();
+    const clock = manualClock();
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const known: (bigint | undefined)[] = [];
+    cluster.consensusStatuses = async (topology) => {
+      known.push(topology?.version);
+      await answered;
+      return { reports: [sampleReport(1)], silent: [], topology };
+    };
+    const source = new TopologyWatchSource({ clusterName: 'ci' }, { cluster, clock });
+    async function* slowEvents() {
+      yield sync;
+      clock.advance(5_000);
+      expect(known).toEqual([undefined]);
+      answer();
+      await source.poll();
+      clock.advance(1_000);
+    }
+    await source.follow(slowEvents());
+    expect(known).toEqual([undefined, 14n]);
+    expect(source.current()?.survey?.reports).toMatchObject([{ nodeId: 'coordinator-1' }]);
+  });
+
+  it('keeps the leader in view while the coordinators hang, and says when there is none', async () => {
+    const cluster = new FakeCluster();
+    const source = new TopologyWatchSource({ clusterName: 'ci' }, { cluster, clock: manualClock() });
+    await source.follow(events(sync));
+    await source.poll();
+    cluster.heartbeats = () => Promise.reject(new StratumError('NO_LEADER', 'none', { what: 'the coordinators' }));
+    await source.poll();
+    expect(source.current()).toMatchObject({ leaderId: undefined, leaderTerm: 3n });
+    expect(source.current()?.heartbeats.size).toBe(0);
   });
 
   it('polls while it follows, and not after', async () => {

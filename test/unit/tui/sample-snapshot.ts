@@ -1,10 +1,11 @@
 import type { Node, NodeRole, NodeState, Partition, Topology } from '../../../src/topology/topology.ts';
 import type { WatchSnapshot } from '../../../src/tui/watch-snapshot.ts';
+import { sampleReport } from '../cli/fake-cluster.ts';
 
 function node(id: string, role: NodeRole, state: NodeState): Node {
   return {
     id,
-    generationId: 1n,
+    generationId: 1_763_730_000_000n,
     roles: [role],
     address: '127.0.0.1:7480',
     httpUrl: role === 'frontend' ? 'http://127.0.0.1:8480' : '',
@@ -67,6 +68,8 @@ export function sampleSnapshot(states: Readonly<Record<string, NodeState>> = {})
     topology,
     leaderId: 'coordinator-1',
     leaderAddress: '127.0.0.1:7480',
+    leaderTerm: 3n,
+    survey: { reports: [sampleReport(1)], silent: [] },
     heartbeats: new Map(ids.map(([id]) => [id, heartbeat])),
     changes: [{ version: 14n, atMs: 1_700_000_000_000, text: 'object-2 is SUSPECT' }],
     disconnectedMs: 0,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changeLines, headerLines, quorumLines } from '../../../src/tui/summary-lines.ts';
+import { sampleReport } from '../cli/fake-cluster.ts';
 import { sampleSnapshot } from './sample-snapshot.ts';
 
 describe('the summary', () => {
@@ -10,6 +11,23 @@ describe('the summary', () => {
     });
     const leaderless = { ...sampleSnapshot(), leaderId: undefined };
     expect(headerLines(leaderless)[0]).toMatchObject({ text: expect.stringContaining('no leader'), tone: 'bad' });
+  });
+
+  it('does not call a cluster leaderless before it was asked', () => {
+    const unasked = { ...sampleSnapshot(), leaderId: undefined, leaderTerm: undefined };
+    expect(headerLines(unasked)[0]?.text).toContain('leader not known yet, term 2');
+  });
+
+  it('says how many members of the consensus are reachable, and when that is too few', () => {
+    expect(headerLines(sampleSnapshot())[0]?.text).toBe(
+      'demo: leader coordinator-1 (127.0.0.1:7480), term 3, version 14, etcd 3 of 3 members reachable, 6 nodes',
+    );
+    const isolated = { reports: [sampleReport(1, { hasQuorum: false })], silent: [] };
+    expect(headerLines({ ...sampleSnapshot(), survey: isolated })[0]).toMatchObject({
+      text: expect.stringContaining('NO QUORUM'),
+      tone: 'bad',
+    });
+    expect(headerLines({ ...sampleSnapshot(), survey: undefined })[0]?.text).toContain('consensus unknown');
   });
 
   it('says how old the data is while no coordinator answers', () => {

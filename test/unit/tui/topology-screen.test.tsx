@@ -28,6 +28,13 @@ describe('the screen', () => {
     expect(draw(80, 40)).toContain('object-2 is SUSPECT');
   });
 
+  it('cuts no word at 80 columns, and says how much a low window leaves out', () => {
+    expect(draw(80, 40)).not.toContain('…');
+    const lines = draw(80, 8).split('\n');
+    expect(lines.length).toBeLessThanOrEqual(8);
+    expect(lines.at(-2)).toMatch(/^… \d+ more lines/);
+  });
+
   it('says that it is paused, and explains its keys', () => {
     expect(draw(80, 24, { paused: true })).toContain('PAUSED');
     expect(draw(120, 24, { help: true })).toContain('p pause');

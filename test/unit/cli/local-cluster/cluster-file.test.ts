@@ -20,9 +20,11 @@ const cluster: ClusterFile = {
   format: 1,
   name: 'local',
   nodes: [
+    { id: 'coordinator-1', role: 'coordinator', port: 20_000, peerPort: 20_003 },
     { id: 'object-1', role: 'object', port: 20_001 },
     { id: 'frontend-1', role: 'frontend', port: 20_002, httpPort: 8480 },
   ],
+  etcdBinary: '/opt/etcd',
 };
 
 describe('the file of a local cluster', () => {
@@ -32,6 +34,12 @@ describe('the file of a local cluster', () => {
     expect(await readClusterFile(folder)).toEqual(cluster);
   });
 
+  it('of a cluster from before there could be several coordinators is read as ever', async () => {
+    const old = { format: 1, name: 'local', nodes: [{ id: 'coordinator-1', role: 'coordinator', port: 20_000 }] };
+    writeFileSync(join(folder, 'cluster.json'), JSON.stringify(old));
+    expect(await readClusterFile(folder)).toEqual(old);
+  });
+
   it.each([
     '',
     '{',
@@ -39,6 +47,8 @@ describe('the file of a local cluster', () => {
     '{"format":2,"name":"x","nodes":[]}',
     '{"format":1,"name":"x","nodes":[{"id":"a","role":"king","port":1}]}',
     '{"format":1,"name":"x","nodes":[{"id":"a","role":"object","port":"1"}]}',
+    '{"format":1,"name":"x","nodes":[{"id":"a","role":"coordinator","port":1,"peerPort":0}]}',
+    '{"format":1,"name":"x","nodes":[],"etcdBinary":7}',
   ])('is refused when it is damaged: %s', async (text) => {
     writeFileSync(join(folder, 'cluster.json'), text);
     await expect(readClusterFile(folder)).rejects.toMatchObject({

@@ -26,6 +26,40 @@ function status(...exited: string[]): SupervisorStatus {
   };
 }
 
+/** The status of a cluster with three coordinators, of which some have ended. */
+function statusOfThree(...exited: string[]): SupervisorStatus {
+  const one = status();
+  const coordinators = ['coordinator-1', 'coordinator-2', 'coordinator-3'].map((id) => ({
+    ...(one.processes.find(({ role }) => role === 'coordinator') ?? one.processes[0]!),
+    id,
+    state: exited.includes(id) ? ('exited' as const) : ('running' as const),
+  }));
+  return { ...one, processes: [...coordinators, ...one.processes.filter(({ role }) => role !== 'coordinator')] };
+}
+
+const node = topology.nodes.get('coordinator-1')!;
+const ofThree = {
+  ...topology,
+  nodes: new Map([
+    ...topology.nodes,
+    ...['coordinator-2', 'coordinator-3'].map((id) => [id, { ...node, id }] as const),
+  ]),
+};
+
+describe('the health of a local cluster with several coordinators', () => {
+  it.each<[string[], Topology | undefined, string, RegExp]>([
+    [[], ofThree, 'healthy', /^$/],
+    [['coordinator-2'], ofThree, 'degraded', /^coordinator-2 does not run$/],
+    [['coordinator-2'], undefined, 'unknown', /no coordinator answers/],
+    [['coordinator-1', 'coordinator-3'], ofThree, 'no-quorum', /coordinator-1 does not run; coordinator-3 does/],
+    [['coordinator-1', 'coordinator-2', 'coordinator-3'], undefined, 'no-quorum', /coordinator-3 does not run/],
+  ])('without %j is judged by their majority', (exited, seen, verdict, reasons) => {
+    const health = judgeHealth(statusOfThree(...exited), seen);
+    expect(health.verdict).toBe(verdict);
+    expect(health.reasons.join('; ')).toMatch(reasons);
+  });
+});
+
 describe('the health of a local cluster', () => {
   const states = (changed: Record<string, NodeState>) => sampleTopology(changed);
   const unformed = sampleTopology({}, { ring: { ...topology.ring, epoch: 0n, nodes: [] } });

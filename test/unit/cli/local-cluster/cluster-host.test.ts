@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { ClusterHost, type ClusterHostModules } from '../../../../src/cli/local-cluster/cluster-host.ts';
 import { ControlClient } from '../../../../src/cli/local-cluster/control-client.ts';
+import type { ClusterWish } from '../../../../src/cli/local-cluster/plan.ts';
 import { takeDown } from '../../../../src/cli/local-cluster/take-down.ts';
 import { fakeProgram, waitForFakeNodes } from './fake-program.ts';
 
@@ -25,8 +26,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function open(changes: Partial<ClusterHostModules> = {}): Promise<ClusterHost> {
-  const wish = { name: 'test', objects: 1, metadata: 1, frontends: 1, gitPort: 0 };
+async function open(
+  changes: Partial<ClusterHostModules> = {},
+  wishes: Partial<ClusterWish> = {},
+): Promise<ClusterHost> {
+  const wish = { name: 'test', objects: 1, metadata: 1, frontends: 1, gitPort: 0, ...wishes };
   const host = await ClusterHost.open(
     { wish, folder, command: fakeProgram, env: { PATH: process.env.PATH }, timeoutMs: 20_000 },
     {
@@ -107,6 +111,29 @@ describe('the host of a local cluster', () => {
       code: 'WAIT_TIMEOUT',
       hint: expect.stringContaining('logs'),
     });
+  });
+
+  it('starts all of several coordinators, and stops them after all others', async () => {
+    const host = await open({}, { coordinators: 3 });
+    await host.bringUp();
+    const { coordinators, processes } = host.status();
+    expect(processes.map(({ id, state }) => `${id} ${state}`).slice(0, 3)).toEqual([
+      'coordinator-1 running',
+      'coordinator-2 running',
+      'coordinator-3 running',
+    ]);
+    expect(coordinators).toEqual(processes.slice(0, 3).map(({ address }) => address));
+    const stopped: string[] = [];
+    await host.stop((id) => stopped.push(id));
+    expect(stopped.slice(0, 3)).toEqual(['frontend-1', 'metadata-1', 'object-1']);
+  });
+
+  it('starts nothing when several coordinators would find no etcd', async () => {
+    const wishes = { coordinators: 3, etcdBinary: '/nonexistent/etcd' };
+    await expect(open({}, wishes)).rejects.toMatchObject({ code: 'ETCD_MISSING' });
+    expect(existsSync(join(folder, 'cluster.json'))).toBe(false);
+    // The folder is free again.
+    await open();
   });
 
   it('does not share its folder', async () => {

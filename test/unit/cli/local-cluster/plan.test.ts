@@ -6,7 +6,7 @@ import { type ClusterWish, planCluster, refuseTakenPorts } from '../../../../src
 const plan = (wish: Partial<ClusterWish> = {}, kept?: Awaited<ReturnType<typeof planCluster>>) =>
   planCluster({ name: 'local', gitPort: 0, ...wish }, kept, systemRandom);
 const portsOf = ({ nodes }: Awaited<ReturnType<typeof planCluster>>) =>
-  nodes.flatMap(({ port, httpPort }) => (httpPort === undefined ? [port] : [port, httpPort]));
+  nodes.flatMap(({ port, httpPort = 0, peerPort = 0 }) => [port, httpPort, peerPort].filter((each) => each > 0));
 
 describe('the plan of a local cluster', () => {
   it('is one coordinator, three object and metadata nodes and a frontend, in the order of their start', async () => {
@@ -51,10 +51,38 @@ describe('the plan of a local cluster', () => {
 
   it('says openly that this version does not move data', async () => {
     const kept = await plan();
-    for (const wish of [{ objects: 4 }, { metadata: 1 }]) {
+    for (const wish of [{ objects: 4 }, { metadata: 1 }, { coordinators: 3 }]) {
       await expect(plan(wish, kept)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
     }
     expect(await plan({ objects: 3, metadata: 3 }, kept)).toEqual(kept);
+  });
+
+  it('gives each of several coordinators a port for its etcd member, and keeps it', async () => {
+    const kept = await plan({ coordinators: 3, etcdBinary: '/opt/etcd' });
+    const members = kept.nodes.filter(({ peerPort }) => peerPort !== undefined);
+    expect(members.map(({ id }) => id)).toEqual(['coordinator-1', 'coordinator-2', 'coordinator-3']);
+    expect(new Set(portsOf(kept)).size).toBe(kept.nodes.length + 1 + members.length);
+    expect(await plan({}, kept)).toEqual(kept);
+    expect((await plan({ etcdBinary: '/usr/bin/etcd' }, kept)).etcdBinary).toBe('/usr/bin/etcd');
+    await expect(plan({ coordinators: 5 }, kept)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+  });
+
+  it('chooses those ports clear of the ones that were asked for', async () => {
+    // Chance falls on the first port that was asked for; the next choice is left to it.
+    const numbers = [0.25];
+    const random = { ...systemRandom, next: () => numbers.shift() ?? systemRandom.next() };
+    const basePort = 20_000 + 0.25 * 12_000;
+    const wish = { name: 'local', gitPort: 9_400, basePort, coordinators: 3 };
+    const { nodes } = await planCluster(wish, undefined, random);
+    expect(nodes[0]?.port).toBe(basePort);
+    expect(numbers).toEqual([]);
+  });
+
+  it.each([2, 4])('refuses %i coordinators, and says why', async (coordinators) => {
+    await expect(plan({ coordinators })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining(`no more than ${coordinators - 1}`),
+    });
   });
 
   it.each([{ gitPort: 9300, basePort: 9300 }, { basePort: 65_534 }])('refuses ports that clash: %j', async (wish) => {
@@ -63,6 +91,20 @@ describe('the plan of a local cluster', () => {
 });
 
 describe('the ports of a plan', () => {
+  it('that a stranger took from an etcd member cannot be changed', async () => {
+    const { nodes } = await plan({ coordinators: 3 });
+    const stranger = createServer();
+    await new Promise<void>((resolve) => stranger.listen(nodes[1]?.peerPort, '127.0.0.1', resolve));
+    try {
+      await expect(refuseTakenPorts(nodes)).rejects.toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining('etcd member of coordinator-2'),
+      });
+    } finally {
+      stranger.close();
+    }
+  });
+
   it.each([
     ['coordinator-1', '--coordinator-port'],
     ['object-2', '--base-port'],

@@ -152,6 +152,46 @@ describe('stratum cluster up', () => {
     expect(existsSync(dataDir)).toBe(false);
   });
 
+  it('starts several coordinators, all of them in the context', async () => {
+    await upUntil('SIGINT', ['--coordinators', '3']);
+    const { contexts } = await new ContextStore({ folder: join(folder, 'config') }).read();
+    expect(contexts[0]?.coordinators).toHaveLength(3);
+  });
+
+  it('refuses another number of coordinators while the cluster runs', async () => {
+    let refused: Awaited<ReturnType<typeof up>> | undefined;
+    let send: ((signal: EndingSignal) => void) | undefined;
+    await up(small, {
+      onSignals: (sender) => {
+        send = sender;
+      },
+      connect: async () => {
+        refused ??= await up(['--coordinators', '3']);
+        send?.('SIGINT');
+        return new FakeCluster();
+      },
+    });
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has 1 coordinator node,') });
+  });
+
+  it.each([
+    ['2', /survive the loss of no more than 1/],
+    ['4', /survive the loss of no more than 3/],
+    ['7', /--coordinators/],
+  ])('refuses --coordinators %s', async (count, reason) => {
+    const { exitCode, stderr } = await up(['--coordinators', count, '--dry-run']);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(reason);
+  });
+
+  it('hands number, program and ports on to the supervisor in the background', async () => {
+    const flags = ['--coordinators', '3', '--etcd-binary', './tools/etcd', '--detach'];
+    await up([...small, ...flags]);
+    const asked = readFileSync(join(dataDir, 'supervisor.log'), 'utf8');
+    expect(asked).toContain('--coordinators 3');
+    expect(asked).toContain(`--etcd-binary ${join(process.cwd(), 'tools', 'etcd')}`);
+  });
+
   it('refuses a folder that holds something else, a bad name and a bad time-out', async () => {
     mkdirSync(dataDir);
     writeFileSync(join(dataDir, 'thesis.txt'), '');

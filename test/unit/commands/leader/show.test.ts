@@ -22,7 +22,7 @@ describe('stratum leader show', () => {
 
   it('names the leader of the consensus engine, and members that do not answer', async () => {
     const cluster = new FakeCluster();
-    const away = { id: 'c-2', address: 'x:1', reachable: false, leader: false, error: 'timed out' };
+    const away = { id: 'c-2', engineId: '', address: 'x:1', reachable: false, leader: false, error: 'timed out' };
     cluster.consensus = { ...cluster.consensus, members: [...cluster.consensus.members, away] };
     const { stdout } = await show(cluster, '--scope', 'consensus', '-o', 'json');
     expect(JSON.parse(stdout)).toMatchObject({

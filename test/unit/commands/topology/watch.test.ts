@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
 import type { WatchEvent } from '../../../../src/client/watch-event.ts';
-import { FakeCluster } from '../../cli/fake-cluster.ts';
+import { FakeCluster, sampleHeartbeat } from '../../cli/fake-cluster.ts';
 import { runCommand } from '../../cli/run-command.ts';
 import { sampleNode, sampleTopology } from '../../cli/sample-topology.ts';
 
@@ -87,12 +87,10 @@ describe('stratum topology watch off a terminal', () => {
 describe('stratum topology watch --once', () => {
   it('prints one frame as text', async () => {
     const cluster = new FakeCluster();
-    const zero = { flapCount: 0, storedBytes: 0, blobCount: 0, repoCount: 0, gitRequests: 0, residentBytes: 0 };
-    const timeouts = { ageMs: 1_200, suspectTimeoutMs: 3_000, downTimeoutMs: 6_000 };
-    cluster.heartbeatReports = [{ nodeId: 'object-1', reportedState: 'READY', ...timeouts, ...zero }];
+    cluster.heartbeatReports = [sampleHeartbeat('object-1', { ageMs: 1_200 })];
     const { exitCode, stdout } = await runCommand(['topology', 'watch', '--once'], cluster);
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('6 nodes, version 14, term 3, leader coordinator-1');
+    expect(stdout).toContain('leader coordinator-1 (127.0.0.1:7480), term 3, version 14, embedded 1 of 1');
     expect(stdout).toMatch(/object-1 +ACTIVE +#+\.*\|\.* 1\.2s/);
   });
 });

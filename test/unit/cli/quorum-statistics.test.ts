@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { partitionStatistics, ringStatistics } from '../../../src/cli/quorum-statistics.ts';
 import type { NodeState } from '../../../src/topology/topology.ts';
-import { partitionStatistics, ringStatistics } from '../../../src/tui/quorum-statistics.ts';
-import { sampleSnapshot } from './sample-snapshot.ts';
+import { sampleSnapshot } from '../tui/sample-snapshot.ts';
 
 describe('the redundancy of the ring', () => {
   const cases: readonly [string, Record<string, NodeState>, Record<string, number>][] = [
@@ -13,6 +13,11 @@ describe('the redundancy of the ring', () => {
   ];
   it.each(cases)('%s', (_title, states, expected) => {
     expect(ringStatistics(sampleSnapshot(states).topology)).toMatchObject({ total: 24, ...expected });
+  });
+
+  it('asks somebody who knows more than the states', () => {
+    const { topology } = sampleSnapshot();
+    expect(ringStatistics(topology, (id) => id !== 'object-1')).toMatchObject({ full: 0, atQuorum: 24 });
   });
 
   it('is empty before a ring is formed', () => {

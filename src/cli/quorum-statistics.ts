@@ -14,31 +14,37 @@ export interface QuorumStatistics {
   readonly lost: number;
 }
 
-/** Redundancy of the ring's ranges by the states of their nodes: a node that is DOWN does not count. */
-export function ringStatistics(topology: Topology): QuorumStatistics {
+/** Whether a node counts as there. */
+export type Serves = (nodeId: string) => boolean;
+
+/** By the states alone: a node that is DOWN or not yet ready does not count. */
+export function servesByState({ nodes }: Topology): Serves {
+  return (nodeId) => {
+    const state = nodes.get(nodeId)?.state;
+    return state === 'ACTIVE' || state === 'SUSPECT' || state === 'DRAINING';
+  };
+}
+
+/** Redundancy of the ring's ranges; all are 0 before a ring is formed. */
+export function ringStatistics(topology: Topology, serves: Serves = servesByState(topology)): QuorumStatistics {
   const { ring } = topology;
   if (ring.epoch === 0n) return { total: 0, full: 0, atQuorum: 0, belowQuorum: 0, lost: 0 };
   const hashRing = HashRing.of(ring);
   const counts = [...hashRing.entries()].map(({ position }) => {
     const placement = hashRing.placement(position);
-    return { wanted: ring.replicationFactor, there: placement.filter((id) => isUp(topology, id)).length };
+    return { wanted: ring.replicationFactor, there: placement.filter(serves).length };
   });
   return tally(counts, ring.writeQuorum);
 }
 
 /** Redundancy of the partitions: a partition without a primary that is up cannot be written. */
-export function partitionStatistics(topology: Topology): QuorumStatistics {
+export function partitionStatistics(topology: Topology, serves: Serves = servesByState(topology)): QuorumStatistics {
   const counts = topology.partitions.map((partition) => {
-    const there = partition.inSync.filter((id) => isUp(topology, id)).length;
-    const led = partition.primaryId !== '' && isUp(topology, partition.primaryId);
+    const there = partition.inSync.filter(serves).length;
+    const led = partition.primaryId !== '' && serves(partition.primaryId);
     return { wanted: Math.max(1, partition.replicas.length), there: led ? there : 0 };
   });
   return tally(counts, 1);
-}
-
-function isUp(topology: Topology, nodeId: string): boolean {
-  const state = topology.nodes.get(nodeId)?.state;
-  return state === 'ACTIVE' || state === 'SUSPECT' || state === 'DRAINING';
 }
 
 function tally(counts: readonly { wanted: number; there: number }[], quorum: number): QuorumStatistics {

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { FakeCluster, sampleReport } from '../../cli/fake-cluster.ts';
+import { type CommandWorld, runCommand } from '../../cli/run-command.ts';
+import { sampleNode, sampleTopology } from '../../cli/sample-topology.ts';
+
+function threeCoordinators(): FakeCluster {
+  const cluster = new FakeCluster();
+  const nodes = [1, 2, 3].map((number) => sampleNode(`coordinator-${number}`, 'coordinator'));
+  cluster.topology = sampleTopology({}, { nodes: new Map(nodes.map((node) => [node.id, node])) });
+  cluster.reports = [sampleReport(1), sampleReport(2, { version: 12n }), sampleReport(3)];
+  return cluster;
+}
+
+const transfer = (cluster: FakeCluster, argv: string[], world: CommandWorld = {}) =>
+  runCommand(['leader', 'transfer', ...argv], {
+    connect: cluster.connect,
+    env: { STRATUM_ACTOR: 'ada' },
+    ...world,
+  });
+
+describe('stratum leader transfer', () => {
+  it('moves the leadership to the coordinator that is named, and prints the new leader', async () => {
+    const cluster = threeCoordinators();
+    const result = await transfer(cluster, ['coordinator-2', '--yes', '--reason', 'new disk', '-o', 'json']);
+    expect(result.exitCode).toBe(0);
+    expect(cluster.changes).toEqual(['leader coordinator-2 by ada: new disk']);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      kind: 'Leader',
+      items: [{ scope: 'coordinator', leaderId: 'coordinator-2', address: 'coordinator-2.test:7480', term: '4' }],
+      unreachable: [],
+    });
+    expect(result.stderr).toContain('cluster cluster-a, version 14\n');
+  });
+
+  it('chooses the one that has seen most when none is named', async () => {
+    const cluster = threeCoordinators();
+    await transfer(cluster, ['--yes']);
+    expect(cluster.changes).toEqual(['leader coordinator-3 by ada: ']);
+  });
+
+  it('leaves the choice to the leader when nobody else reports', async () => {
+    const cluster = new FakeCluster();
+    await transfer(cluster, ['--yes']);
+    expect(cluster.changes).toEqual(['leader  by ada: ']);
+  });
+
+  it('has nothing to do when it leads already, and needs no confirmation for that', async () => {
+    const cluster = threeCoordinators();
+    const result = await transfer(cluster, ['coordinator-1', '-o', 'name']);
+    expect(result).toMatchObject({
+      exitCode: 0,
+      stdout: 'node/coordinator-1\n',
+      stderr: expect.stringContaining('coordinator-1 leads already'),
+    });
+    expect(cluster.changes).toEqual([]);
+  });
+
+  it.each([
+    ['without a terminal', {}, 9, 0],
+    ['when the answer is no', { terminal: true, stdin: 'n\n' }, 9, 0],
+    ['when the answer is yes', { terminal: true, stdin: 'y\n' }, 0, 1],
+  ])('needs a confirmation: %s', async (_what, world, exitCode, changes) => {
+    const cluster = threeCoordinators();
+    const result = await transfer(cluster, ['coordinator-2'], world);
+    expect({ exitCode: result.exitCode, changes: cluster.changes.length }).toEqual({ exitCode, changes });
+    expect(result.stderr).toContain('from coordinator-1 to coordinator-2?');
+  });
+
+  it('moves nothing in a dry run', async () => {
+    const cluster = threeCoordinators();
+    const { exitCode, stderr } = await transfer(cluster, ['--dry-run']);
+    expect({ exitCode, changes: cluster.changes }).toEqual({ exitCode: 0, changes: [] });
+    expect(stderr).toContain('would move the leadership from coordinator-1 to coordinator-3');
+  });
+
+  it.each([
+    ['a coordinator that there is not', ['coordinatr-2'], 3, /did you mean "coordinator-2"/],
+    ['a node of another role', ['object-1'], 3, /no coordinator "object-1"/],
+    ['the leader of a partition', ['--scope', 'partition:1'], 1, /cannot move the leader of partition:1/],
+    ['the leader of the consensus engine', ['--scope', 'consensus'], 1, /cannot move the leader of consensus/],
+    ['a scope that there is not', ['--scope', 'x'], 2, /partition:N/],
+  ])('refuses %s', async (_what, argv, exitCode, message) => {
+    const cluster = threeCoordinators();
+    const result = await transfer(cluster, [...argv, '--yes']);
+    expect(result).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(message) });
+    expect(cluster.changes).toEqual([]);
+  });
+
+  it('ends with 7 when nobody leads', async () => {
+    const cluster = threeCoordinators();
+    cluster.leaderId = undefined;
+    expect(await transfer(cluster, ['--yes'])).toMatchObject({ exitCode: 7, stdout: '' });
+  });
+});
