@@ -10,6 +10,8 @@ const completionText: Plugin = {
 
 export default defineConfig({
   test: {
+    // The conformance suites and the tests end to end run a real etcd.
+    globalSetup: ['./test/e2e/etcd-binary.ts'],
     reporters: ['default', './scripts/count-reporter.mjs'],
     // Processes and not threads: native addons and child processes are what the tests start.
     pool: 'forks',

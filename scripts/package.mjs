@@ -1,8 +1,10 @@
-// Packs dist/ and the project's own Node into one executable, out/stratum. Nothing is downloaded, and nothing is done
-// when no input has changed.
+// Packs dist/, the project's own Node, and etcd where this machine has one into one executable, out/stratum. Nothing is
+// downloaded, and nothing is done when no input has changed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -14,7 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -32,13 +34,16 @@ if (platform !== 'linux-x64') fail(`packing is known to work on linux-x64 alone,
 if (!existsSync(join(dist, 'stratum.mjs'))) fail('dist/stratum.mjs is not there; run npm run build');
 
 const files = readdirSync(dist).filter((name) => !name.endsWith('.map'));
+const etcd = etcdOnPath();
 const inputs = fingerprint();
 if (existsSync(binary) && existsSync(stamp) && readFileSync(stamp, 'utf8') === inputs) {
   console.log('out/stratum: nothing has changed');
 } else {
   pack();
   const megabytes = statSync(binary).size / 1e6;
-  console.log(`out/stratum: ${megabytes.toFixed(0)} MB, in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  const content = etcd === undefined ? 'without etcd, of which none is on PATH' : 'with etcd';
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`out/stratum: ${megabytes.toFixed(0)} MB, ${content}, in ${seconds} s`);
 }
 
 function pack() {
@@ -47,7 +52,10 @@ function pack() {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
   for (const name of files) copyFileSync(join(dist, name), join(stage, name));
-  const manifest = { name: 'stratum', type: 'module', bin: 'stratum.mjs', pkg: { assets: files } };
+  // src/consensus/etcd/packed-etcd-binary.ts looks for this name.
+  if (etcd !== undefined) copyFileSync(etcd, join(stage, 'etcd'));
+  const assets = etcd === undefined ? files : [...files, 'etcd'];
+  const manifest = { name: 'stratum', type: 'module', bin: 'stratum.mjs', pkg: { assets } };
   writeFileSync(join(stage, 'package.json'), JSON.stringify(manifest));
   prepareNode();
   const target = `node${nodeVersion}-${platform}`;
@@ -82,12 +90,31 @@ function prepareNode() {
   }
 }
 
+/** The etcd of the build machine, if it is one that stratum accepts (src/consensus/etcd/etcd-binary.ts). */
+function etcdOnPath() {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, 'etcd');
+    try {
+      accessSync(path, constants.X_OK);
+    } catch {
+      continue;
+    }
+    const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 10_000, env: { PATH: '' } });
+    const [, major, minor] = /^etcd Version: (\d+)\.(\d+)\./m.exec(stdout ?? '') ?? [];
+    if (Number(major) > 3 || (Number(major) === 3 && Number(minor) >= 4)) return path;
+    console.log(`package: ${path} is not etcd 3.4 or later, and is left out`);
+    return undefined;
+  }
+  return undefined;
+}
+
 function fingerprint() {
   const hash = createHash('sha256');
   hash.update(`${nodeVersion} ${versionOf('@yao-pkg/pkg')} ${platform}\n`);
   for (const file of [...files.map((name) => join(dist, name)), fileURLToPath(import.meta.url)]) {
     hash.update(`${file.slice(root.length)}\n`).update(createHash('sha256').update(readFileSync(file)).digest());
   }
+  if (etcd !== undefined) hash.update('etcd\n').update(createHash('sha256').update(readFileSync(etcd)).digest());
   return hash.digest('hex');
 }
 

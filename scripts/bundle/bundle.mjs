@@ -60,7 +60,8 @@ export async function bundle(entry, folder) {
     target: 'node26',
     format: 'esm',
     mainFields: ['module', 'main'],
-    conditions: ['import', 'node'],
+    // esbuild adds import or require by the statement: long, which protobufjs requires, differs between the two.
+    conditions: ['node'],
     jsx: 'automatic',
     banner: { js: banner },
     define: { __STRATUM_VERSION__: JSON.stringify(version), 'process.env.NODE_ENV': '"production"' },

@@ -1,4 +1,4 @@
-// The gRPC health and reflection packages read .proto files from their own folders when they are loaded. In the
+// etcd3 and the gRPC health and reflection packages read .proto files from their own folders when they are loaded. In the
 // bundle there are no such folders: the parsed definitions take the place of the file names.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,6 +10,14 @@ const sources = [
     call: "(0, proto_loader_1.loadSync)('health/v1/health.proto', {",
     inlined: (json) => `(0, proto_loader_1.fromJSON)(${json}, {`,
     proto: '../../proto/health/v1/health.proto',
+    keepCase: true,
+  },
+  {
+    module: /node_modules\/etcd3\/lib\/connection-pool\.js$/,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the package's own text, to be found as it stands.
+    call: '(0, proto_loader_1.loadSync)(`${__dirname}/../proto/rpc.proto`, {',
+    inlined: (json) => `(0, proto_loader_1.fromJSON)(${json}, {`,
+    proto: '../proto/rpc.proto',
     keepCase: true,
   },
   ...['v1', 'v1alpha'].map((version) => ({
@@ -39,6 +47,7 @@ export const inlineProtos = {
 function definitionOf(file, keepCase) {
   const require = createRequire(createRequire(import.meta.url).resolve('@grpc/proto-loader'));
   const protobuf = require('protobufjs');
-  const { root } = protobuf.parse(readFileSync(file, 'utf8'), { keepCase });
+  // What it imports is found beside it.
+  const root = new protobuf.Root().loadSync(file, { keepCase });
   return JSON.stringify(root.toJSON());
 }

@@ -38,7 +38,25 @@ export interface NodeConfig {
     readonly detectorTickMs: number;
     readonly leaderGraceMs: number;
     readonly joiningTimeoutMs: number;
+    readonly leaderLeaseMs: number;
+    readonly heartbeatBatchMs: number;
   };
+  /** Which etcd the coordinators share; neither endpoints nor peers: the embedded store of a single coordinator. */
+  readonly etcd: {
+    readonly endpoints: readonly string[];
+    readonly prefix: string;
+    readonly username: string | undefined;
+    readonly passwordFile: string | undefined;
+    readonly caFile: string | undefined;
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    /** host:port by node id. */
+    readonly peers: Readonly<Record<string, string>>;
+    readonly peerListen: string | undefined;
+    readonly clientListen: string | undefined;
+    readonly binary: string | undefined;
+  };
+  readonly metricsListen: string | undefined;
   readonly object: { readonly freeBytesMin: number };
   readonly git: {
     readonly createOnPush: boolean;
@@ -229,8 +247,8 @@ function crossCheck(config: NodeConfig): void {
   if (config.coordinators.length === 0 && !config.roles.includes('coordinator')) {
     throw invalid('coordinators', '--coordinator', 'missing', 'host:port of at least one coordinator');
   }
-  const listeners = config.roles.includes('frontend') ? [config.listen, config.httpListen] : [config.listen];
-  const exposed = listeners.find((listener) => !isLoopback(listener));
+  checkEtcd(config);
+  const exposed = [...listenersOf(config), ...plainEtcdAddresses(config)].find((each) => !isLoopback(each));
   if (exposed !== undefined && !config.insecureListen) {
     throw new StratumError('INSECURE_LISTEN', `${exposed} is reachable from other machines`, undefined, {
       hint: 'there is no authentication or TLS yet; --insecure-listen allows it all the same',
@@ -239,6 +257,80 @@ function crossCheck(config: NodeConfig): void {
   if (isWildcard(config.listen) && config.advertise === undefined) {
     const reason = `nobody can connect to ${config.listen}`;
     throw invalid('advertise', '--advertise', reason, 'the host:port under which other nodes reach this one');
+  }
+}
+
+function listenersOf({ roles, listen, httpListen, metricsListen, etcd, nodeId }: NodeConfig): string[] {
+  const peer = etcd.peerListen ?? (nodeId === undefined ? undefined : etcd.peers[nodeId]);
+  const optional = [roles.includes('frontend') ? httpListen : undefined, metricsListen, peer];
+  return [listen, ...optional.filter((each) => each !== undefined)];
+}
+
+/** Where this coordinator's topology goes over the network as it is. */
+function plainEtcdAddresses({ etcd }: NodeConfig): string[] {
+  const plain = etcd.endpoints.filter((endpoint) => endpoint.startsWith('http:'));
+  return [...Object.values(etcd.peers), ...plain.map((endpoint) => endpoint.slice('http://'.length))];
+}
+
+/** Two kinds of etcd, and what belongs to each. */
+function checkEtcd(config: NodeConfig): void {
+  const { endpoints, peers, username, passwordFile, certFile, keyFile, clientListen, peerListen } = config.etcd;
+  const hasPeers = Object.keys(peers).length > 0;
+  const isCoordinator = config.roles.includes('coordinator');
+  if ((hasPeers || endpoints.length > 0) && !isCoordinator) {
+    throw invalid('etcd', '--role', 'only a coordinator has an etcd', 'the role coordinator, or no etcd');
+  }
+  if (hasPeers && endpoints.length > 0) {
+    throw invalid('etcd.peers', '--peers', 'given beside etcd.endpoints', 'one of --peers and --etcd-endpoints');
+  }
+  if (hasPeers && (config.nodeId === undefined || peers[config.nodeId] === undefined)) {
+    const reason = `${config.nodeId ?? 'the node, which has no id,'} is not among them`;
+    throw invalid('etcd.peers', '--peers', reason, '--id, and an entry of --peers for it');
+  }
+  checkPeerListener(config);
+  if (!hasPeers && (peerListen ?? clientListen) !== undefined) {
+    throw invalid('etcd.peers', '--peers', 'missing', 'the members of which this is one');
+  }
+  if (clientListen !== undefined && !isLoopback(clientListen)) {
+    const reason = `${clientListen} is reachable from other machines, and etcd asks nobody who he is`;
+    throw invalid('etcd.clientListen', '--etcd-client-listen', reason, 'an address of this machine alone');
+  }
+  if ((username === undefined) !== (passwordFile === undefined)) {
+    throw invalid('etcd.username', '--etcd-username', 'a user without a password, or the reverse', 'both or neither');
+  }
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw invalid('etcd.certFile', '--etcd-cert-file', 'a certificate without its key, or the reverse', 'both');
+  }
+  checkEndpoints(config.etcd);
+}
+
+/** etcd binds to IP addresses alone, and the others must know the port. */
+function checkPeerListener({ nodeId, etcd: { peers, peerListen } }: NodeConfig): void {
+  const own = nodeId === undefined ? undefined : peers[nodeId];
+  const listener = peerListen ?? own;
+  if (own === undefined || listener === undefined) return;
+  const { host } = splitAddress(listener);
+  if (host !== 'localhost' && isIP(host) === 0) {
+    const reason = `${host} is not an IP address, and etcd listens on no other`;
+    throw invalid('etcd.peerListen', '--etcd-peer-listen', reason, 'IP address and port, for example 0.0.0.0:2380');
+  }
+  if ([...Object.values(peers), listener].some((address) => splitAddress(address).port === 0)) {
+    throw invalid('etcd.peers', '--peers', 'port 0 leads nowhere', 'ports from 1 to 65535');
+  }
+}
+
+function checkEndpoints({ endpoints, username, caFile, certFile }: NodeConfig['etcd']): void {
+  const isSecure = endpoints.some((endpoint) => endpoint.startsWith('https:'));
+  const hasCredentials = [username, caFile, certFile].some((each) => each !== undefined);
+  if (endpoints.length > 0 && !isSecure && (caFile ?? certFile) !== undefined) {
+    throw invalid('etcd.endpoints', '--etcd-endpoints', 'http uses no certificates', 'https://host:port');
+  }
+  const plain = endpoints.filter((endpoint) => endpoint.startsWith('http:'));
+  if (plain.length > 0 && plain.length < endpoints.length) {
+    throw invalid('etcd.endpoints', '--etcd-endpoints', 'http and https are mixed', 'all http or all https');
+  }
+  if (endpoints.length === 0 && hasCredentials) {
+    throw invalid('etcd.endpoints', '--etcd-endpoints', 'missing', 'the etcd that these credentials are for');
   }
 }
 

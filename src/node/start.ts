@@ -1,23 +1,24 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { Lifecycle } from '../base/lifecycle.ts';
+import { Lifecycle, type Part } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
-import { type Random, randomHex, systemRandom } from '../base/random.ts';
+import { type Random, systemRandom } from '../base/random.ts';
 import { CoordinatorClient } from '../client/coordinator-client.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
 import { QuorumObjects } from '../replication/quorum-objects.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
-import { CoordinatorServiceService } from '../rpc/gen/stratum/v1/coordinator.ts';
 import { MetadataServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
 import { ObjectServiceService } from '../rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../rpc/grpc-server.ts';
 import { DataFolder } from '../store/data-folder.ts';
 import { createLog } from '../telemetry/log.ts';
-import { createTopology } from '../topology/create-topology.ts';
+import { Metrics } from '../telemetry/metrics.ts';
 import type { NodeRegistration, Topology } from '../topology/topology.ts';
 import type { CoordinatorNode } from './coordinator/coordinator.ts';
+import { buildConsensus } from './coordinator-consensus.ts';
+import { exposeTopology } from './expose-topology.ts';
 import type { Frontend } from './frontend/frontend.ts';
 import { keptNodeId } from './kept-node-id.ts';
 import { Membership } from './membership.ts';
@@ -37,9 +38,6 @@ export interface NodeModules {
 
 /** A configuration that names its node. */
 type NamedConfig = NodeConfig & { readonly nodeId: string };
-
-/** Hex digits of a cluster's id are twice this. */
-const clusterIdBytes = 16;
 
 /** A process that serves. */
 export interface RunningNode {
@@ -88,15 +86,19 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
     { cacheFile: join(folder.path, 'topology.cache') },
     { feed: { watchTopology: (since, signal) => client().watchTopology(since, signal) }, clock, random, log },
   );
-  const parts: NodeParts = { ...modules, folder, channels, listener, view, client };
+  const metrics = new Metrics();
+  const parts: NodeParts = { ...modules, folder, channels, listener, view, client, metrics };
 
   const object = roles.includes('object') ? await startObject(config, lifecycle, parts) : undefined;
   const metadata = roles.includes('metadata') ? await startMetadata(config, lifecycle, parts) : undefined;
-  const coordinator = roles.includes('coordinator') ? await buildCoordinator(config, address, parts) : undefined;
-  if (coordinator !== undefined) listener.add(CoordinatorServiceService, coordinator.service);
+  const coordinator = roles.includes('coordinator')
+    ? await buildCoordinator(config, lifecycle, { ...parts, address })
+    : undefined;
+  if (coordinator !== undefined) listener.add(coordinator.definition, coordinator.service);
   await lifecycle.start(listener);
   if (coordinator !== undefined) await lifecycle.start(coordinator);
   await lifecycle.start(view);
+  if (config.metricsListen !== undefined) await startMetrics(config.metricsListen, lifecycle, parts);
   const frontend = roles.includes('frontend')
     ? await startFrontend(config, lifecycle, { ...parts, object, metadata })
     : undefined;
@@ -129,6 +131,7 @@ interface NodeParts extends NodeModules {
   readonly view: TopologyView;
   /** Made at its first use: the address of a process's own coordinator is known only once it listens. */
   readonly client: () => CoordinatorClient;
+  readonly metrics: Metrics;
 }
 
 interface RoleParts extends NodeParts {
@@ -172,23 +175,23 @@ async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: N
 
 async function buildCoordinator(
   config: NamedConfig,
-  address: () => string,
-  parts: NodeParts,
+  lifecycle: Lifecycle,
+  parts: NodeParts & { readonly address: () => string },
 ): Promise<CoordinatorNode> {
-  const [{ CoordinatorNode }, { EmbeddedConsensus }, { LmdbTopologyStore }] = await Promise.all([
-    import('./coordinator/coordinator.ts'),
-    import('../consensus/embedded-consensus.ts'),
-    import('../consensus/lmdb-topology-store.ts'),
-  ]);
-  const { clock, random, log, folder } = parts;
-  const { nodeId } = config;
-  const { heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs } = config.timings;
-  const settings = { ...config.cluster, heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs };
-  const consensus = new EmbeddedConsensus(
-    { nodeId, address, initialTopology: () => createTopology(randomHex(random, clusterIdBytes), settings) },
-    { store: new LmdbTopologyStore({ path: join(folder.path, 'coordinator') }), log },
-  );
-  return new CoordinatorNode({ nodeId, ...config.timings }, { consensus, clock, log });
+  const { clock, log, folder, metrics } = parts;
+  const { CoordinatorNode } = await import('./coordinator/coordinator.ts');
+  const startPart = (part: Part) => lifecycle.start(part);
+  const place = { folder: folder.path, hasJoinedBefore: folder.clusterId !== undefined };
+  const consensus = await buildConsensus(config, { ...parts, ...place, startPart });
+  return new CoordinatorNode({ nodeId: config.nodeId, ...config.timings }, { consensus, metrics, clock, log });
+}
+
+async function startMetrics(listen: string, lifecycle: Lifecycle, { metrics, view, log }: NodeParts): Promise<void> {
+  exposeTopology(metrics, view);
+  const { MetricsListener } = await import('../telemetry/metrics-listener.ts');
+  const listener = new MetricsListener(splitAddress(listen), { metrics });
+  await lifecycle.start(listener);
+  log.info({ url: listener.url }, 'metrics for Prometheus');
 }
 
 async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: RoleParts): Promise<Frontend> {
@@ -243,9 +246,8 @@ async function joinCluster(
       log,
       ready: () => view.current() !== undefined,
       stats: nodeStats(statsSources(parts), { clock }),
-      onRegistered: ({ topology }) => {
-        if (topology === undefined) return;
-        folder.bindCluster(topology.clusterId).catch((error: unknown) => refused.reject(error));
+      onRegistered: ({ clusterId }) => {
+        folder.bindCluster(clusterId).catch((error: unknown) => refused.reject(error));
       },
       onRefused: (error) => refused.reject(error),
     },

@@ -32,22 +32,26 @@ async function program(files: Readonly<Record<string, string>>) {
 }
 
 describe('the bundle', () => {
-  it('needs no node_modules, not even for the native storage engine and the gRPC health service', async () => {
+  it('needs no node_modules, not even for the native storage engine, the gRPC health service and the etcd client', async () => {
     const run = await program({
       'src/main.ts': "const { work } = await import('./work.ts'); console.log(await work(process.argv[2] ?? ''));",
       'src/work.ts': `
         import { open } from 'lmdb';
         import { service } from 'grpc-health-check';
+        import { Etcd3 } from 'etcd3';
         export async function work(path: string) {
           const database = open<string, string>({ path, overlappingSync: false });
           await database.put('key', 'kept');
           const value = database.get('key');
+          const etcd = new Etcd3({ hosts: ['http://127.0.0.1:1'] });
+          const hasCalls = typeof etcd.kv.txn === 'function';
+          etcd.close();
           await database.close();
-          return [value, Object.keys(service).join()].join(' ');
+          return [value, Object.keys(service).join(), hasCalls].join(' ');
         }`,
     });
     const { status, stdout, stderr } = run(join(folder, 'database'));
-    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'kept Check,Watch,List\n', stderr: '' });
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'kept Check,Watch,List true\n', stderr: '' });
   });
 
   it('evaluates a lazily imported module only when it is imported', async () => {
