@@ -38,7 +38,7 @@ const heartbeatIntervalMs = 100;
 const electionTimeoutMs = 1_000;
 
 /** Revisions that are kept for watches that come back; the topology's own history is shorter. */
-const revisionsKept = 5_000;
+const revisionsKept = 1_000;
 
 /** All kept revisions of the heartbeats of a thousand nodes, twice over. */
 const databaseBytesMax = 4 * GiB;
