@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { join } from 'node:path';
 export interface EtcdProcess {
   readonly endpoint: string;
   readonly pid: number;
-  /** Stops it for as long as a test wants. */
+  /** Stops it for as long as a test wants; all its threads stand still when this returns. */
   pause(): void;
   resume(): void;
   stop(): Promise<void>;
@@ -48,12 +49,25 @@ export async function startEtcd(): Promise<EtcdProcess> {
       return {
         endpoint: clientUrl,
         pid,
-        pause: () => child.kill('SIGSTOP'),
+        pause: () => pause(pid),
         resume: () => child.kill('SIGCONT'),
         stop,
       };
     }
     await stop(); // Another process took a port in between.
+  }
+}
+
+function pause(pid: number): void {
+  process.kill(pid, 'SIGSTOP');
+  const folder = `/proc/${pid}/task`;
+  // The state is the first field after the name, which stands in brackets.
+  const stateOf = (thread: string) =>
+    readFileSync(join(folder, thread, 'stat'), 'utf8')
+      .split(') ')
+      .at(-1)?.[0];
+  while (readdirSync(folder).some((thread) => stateOf(thread) !== 'T')) {
+    // A few microseconds: the kernel stops a thread when it next leaves the kernel.
   }
 }
 

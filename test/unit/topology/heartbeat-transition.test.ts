@@ -53,4 +53,22 @@ describe('heartbeatTransition', () => {
     const topology = applied(formedCluster(), register({ id: 'late' }));
     expect(heartbeatTransition(topology, nodeOf(topology, 'late'), 'READY')).toBeUndefined();
   });
+
+  it.each(['SUSPECT', 'DOWN'] as const)(
+    'makes a node JOINING that was %s while the ring was formed without it',
+    (state) => {
+      const joined = applied(formedCluster(), register({ id: 'late' }));
+      const node = { ...nodeOf(joined, 'late'), state };
+      const topology = { ...joined, nodes: new Map([...joined.nodes, [node.id, node]]) };
+      expect(heartbeatTransition(topology, node, 'READY')?.state).toBe('JOINING');
+      expect(nodeOf(applied(topology, setState('late', 'JOINING')), 'late').state).toBe('JOINING');
+      expect(applied(topology, setState('late', 'ACTIVE'))).toBe(topology);
+    },
+  );
+
+  it('asks a node that has its place for no other state than ACTIVE', () => {
+    const formed = formedCluster();
+    const suspect = applied(formed, setState('object-1', 'SUSPECT'));
+    expect(applied(suspect, setState('object-1', 'JOINING'))).toBe(suspect);
+  });
 });

@@ -2,6 +2,7 @@ import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasCode, StratumError } from '../../../../src/base/errors.ts';
 import type { CoordinationStore } from '../../../../src/consensus/etcd/coordination-store.ts';
+import { encodeHolder } from '../../../../src/consensus/etcd/etcd-records.ts';
 import { type EtcdProcess, startEtcd } from '../../../conformance/etcd-process.ts';
 import { register } from '../../topology/sample-cluster.ts';
 import { delegatingStore } from './delegating-store.ts';
@@ -104,13 +105,13 @@ describe('EtcdConsensus', () => {
   it('does not believe its own clock alone: a leader that etcd has forgotten cannot write', async () => {
     const { consensus } = await coordinators.startLeader('coordinator-1');
     const store = coordinators.store();
-    await store.commit([], [{ delete: { start: 'leader' } }]);
-    await store.commit(
-      [],
-      [{ put: 'leader', value: Buffer.from('\u0001{"nodeId":"x","address":"x:1","session":"0"}') }],
-    );
+    const value = encodeHolder({ nodeId: 'x', address: 'x:1', session: '0' });
+    // The nomination keeps the coordinator from taking the key again.
+    await store.commit([], [{ put: 'nominee', value }, { delete: { start: 'leader' } }]);
     await expect(consensus.propose(node(1))).rejects.toBeInstanceOf(StratumError);
-    expect(consensus.leadership()).toMatchObject({ isLeader: false, leaderId: 'x' });
+    await store.commit([], [{ put: 'leader', value }]);
+    await whenLeadership(consensus, ({ leaderId }) => leaderId === 'x');
+    expect(consensus.leadership().isLeader).toBe(false);
     expect(consensus.current().version).toBe(0n);
     store.close();
   });
