@@ -13,7 +13,7 @@ import type { WatchEvent } from './watch-event.ts';
 /** Three keepalives of a coordinator (one every 10 s at least): a longer silence is a dead connection. */
 const defaultSilenceMaxMs = 30_000;
 
-/** Changes that come together are written to the cache file together. */
+/** Changes that come together are written to the cache file together, but for those of ring and partitions. */
 const defaultCacheDelayMs = 1_000;
 
 /** Where a view gets its events; CoordinatorClient is one. */
@@ -232,8 +232,13 @@ export class TopologyView implements TopologySource, Part {
   }
 
   #hear(topology: Topology): void {
-    if (this.#cache !== undefined) this.#saveTimer ??= this.#clock.after(this.#cacheDelayMs, () => this.#save());
+    const isPlacement =
+      this.#topology?.ring.epoch !== topology.ring.epoch || this.#topology.partitions !== topology.partitions;
     this.#adopt(topology);
+    if (this.#cache === undefined) return;
+    // Without ring and partitions a restarted process could not serve; states of nodes may be a second old.
+    if (isPlacement) this.#save();
+    else this.#saveTimer ??= this.#clock.after(this.#cacheDelayMs, () => this.#save());
   }
 
   #adopt(topology: Topology): void {

@@ -1,4 +1,3 @@
-import { waitsForRing } from './node-duties.ts';
 import { originsOf, readyState } from './node-transitions.ts';
 import type { Node, NodeState, ReportedState, Topology } from './topology.ts';
 
@@ -8,9 +7,15 @@ export interface HeartbeatTransition {
   readonly reason: string;
 }
 
+const reasons = {
+  JOINING: 'it is ready, and waits for a ring change',
+  ACTIVE: 'it is ready',
+  DRAINING: 'it is ready, and its drain goes on',
+} as const;
+
 /**
- * What a node's own word does to its state; undefined when nothing. READY makes it ACTIVE, unless it
- * waits for a place in the ring; a node that an operator drains comes back DRAINING. STOPPING makes
+ * What a node's own word does to its state; undefined when nothing. READY makes it ACTIVE, or
+ * JOINING while it waits for a place in the ring; a node that an operator drains comes back DRAINING. STOPPING makes
  * an ACTIVE node SUSPECT at once: its data stays placed, for a restart is not a drain, and routing
  * turns to its peers before its first refusal.
  */
@@ -21,10 +26,8 @@ export function heartbeatTransition(
 ): HeartbeatTransition | undefined {
   switch (reported) {
     case 'READY': {
-      const state = readyState(node);
-      const comesBack = originsOf(state, node.intent).includes(node.state);
-      if (!comesBack || (state === 'ACTIVE' && waitsForRing(topology, node))) return undefined;
-      return { state, reason: state === 'ACTIVE' ? 'it is ready' : 'it is ready, and its drain goes on' };
+      const state = readyState(topology, node);
+      return originsOf(state, node.intent).includes(node.state) ? { state, reason: reasons[state] } : undefined;
     }
     case 'STOPPING':
       return node.state === 'ACTIVE' ? { state: 'SUSPECT', reason: 'it stops on a signal' } : undefined;

@@ -103,7 +103,10 @@ function setState(
   if (generationId !== node.generationId) throw zombie(node, generationId);
   if (node.state === state) return undefined;
   if (!originsOf(state, node.intent).includes(node.state)) throw wrongOrigin(node, state);
-  if (state === 'ACTIVE' && waitsForRing(topology, node)) return undefined;
+  // Decided before the ring changed: the next heartbeat decides again.
+  if ((state === 'ACTIVE') === waitsForRing(topology, node) && (state === 'ACTIVE' || state === 'JOINING')) {
+    return undefined;
+  }
   return { nodes: [{ ...node, state, stateSinceMs: atMs }], reason: `${nodeId} is ${state}: ${reason}` };
 }
 

@@ -73,6 +73,8 @@ export class EtcdConsensus implements Consensus {
   /** The term in which the copy is known to hold all that earlier leaders wrote. */
   #readyTerm: bigint | undefined;
   #lastTerm = 0n;
+  /** Raised whenever leadership is lost, also when the same term is won again later. */
+  #losses = 0;
 
   constructor(
     options: EtcdConsensusOptions,
@@ -97,7 +99,10 @@ export class EtcdConsensus implements Consensus {
       log,
       look: () => this.#follower.look(),
       onWon: (term) => void this.#lead(term),
-      onLost: () => this.#tellLeadership(),
+      onLost: () => {
+        this.#losses += 1;
+        this.#tellLeadership();
+      },
       onLeader: () => this.#tellLeadership(),
     });
     this.#follower = new StoreFollower({ ...modules, copy: this.#copy, candidacy: this.#candidacy });
@@ -169,7 +174,12 @@ export class EtcdConsensus implements Consensus {
 
   async propose(command: TopologyCommand): Promise<Applied> {
     const term = this.#assertLeading();
-    return this.#queue.run(() => this.#writer.write(command, term));
+    const losses = this.#losses;
+    return this.#queue.run(() => {
+      // What was asked for before a loss was judged by a memory that has begun anew since.
+      if (this.#losses !== losses) throw notLeading(this.leadership());
+      return this.#writer.write(command, term);
+    });
   }
 
   async confirmLeadership(): Promise<void> {

@@ -34,8 +34,8 @@ export interface MemberListeners {
  * etcd's own default for a local network, with room for a slow disk: a follower that hears nothing
  * for the election time-out stands for election.
  */
-const heartbeatIntervalMs = 100;
-const electionTimeoutMs = 1_000;
+const heartbeatIntervalMs = 50;
+const electionTimeoutMs = 500;
 
 /** Revisions that are kept for watches that come back; the topology's own history is shorter. */
 const revisionsKept = 1_000;

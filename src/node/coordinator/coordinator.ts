@@ -102,7 +102,7 @@ export class CoordinatorNode implements Part {
 
   /**
    * In the same step as the commit, so that the detector never sees a new node without its record.
-   * Only a registration leads to JOINING; other changes are no sign of life.
+   * A generation that is new here is JOINING by its registration; other changes are no sign of life.
    */
   #follow({ nodesChanged, nodesRemoved }: TopologyUpdate): void {
     for (const { id, generationId, state } of nodesChanged) {
