@@ -32,6 +32,8 @@ export interface ConsensusStatus {
   readonly appliedIndex: bigint;
   readonly committedIndex: bigint;
   readonly hasQuorum: boolean;
+  /** What the engine refuses changes for, in its own words; empty when it takes them. */
+  readonly alarms: readonly string[];
 }
 
 /** Where the other members will reach one that is to be added. */

@@ -149,6 +149,7 @@ export class EmbeddedConsensus implements Consensus {
       appliedIndex: version,
       committedIndex: version,
       hasQuorum: this.#isLeader,
+      alarms: [],
     });
   }
 

@@ -12,6 +12,7 @@ import { ChannelPool } from '../rpc/channel-pool.ts';
 import { MetadataServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
 import { ObjectServiceService } from '../rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../rpc/grpc-server.ts';
+import { messageBytesMax, smallMessageBytesMax } from '../rpc/limits.ts';
 import { DataFolder } from '../store/data-folder.ts';
 import { createLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -76,7 +77,9 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
   const folder = await openFolder(config, lifecycle, modules);
   const channels = new ChannelPool();
   await lifecycle.start({ name: 'channels', stop: async () => channels.close() });
-  const listener = new GrpcServer(splitAddress(config.listen));
+  // Whoever connects can have such a message held in memory many times over.
+  const receivedBytesMax = roles.includes('metadata') ? messageBytesMax : smallMessageBytesMax;
+  const listener = new GrpcServer({ ...splitAddress(config.listen), receivedBytesMax });
   const address = () => config.advertise ?? listener.address;
   const client = lazily(() => {
     const endpoints = config.coordinators.length > 0 ? config.coordinators : [address()];

@@ -11,6 +11,8 @@ import { addReflection } from './reflection.ts';
 export interface GrpcServerOptions {
   readonly host: string;
   readonly port: number;
+  /** Bytes of the largest message that is taken in. Default: room for the largest push. */
+  readonly receivedBytesMax?: number;
 }
 
 /** What calls in flight may take at a stop: half of what a part has, so that the stop itself succeeds. */
@@ -30,7 +32,7 @@ export class GrpcServer implements Part {
     this.#options = options;
     this.#clock = modules.clock;
     this.#server = new Server({
-      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_receive_message_length': options.receivedBytesMax ?? messageBytesMax,
       'grpc.max_send_message_length': messageBytesMax,
     });
     this.#health.addToServer(this.#server);

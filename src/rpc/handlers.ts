@@ -110,9 +110,12 @@ interface ServerCall {
   getPeer(): string;
 }
 
+/** One for all: grpc-js says so at the end of every call, and a stack trace for each costs more than the call. */
+const callerGone = new StratumError('CANCELLED', 'the caller went away');
+
 function contextOf(call: ServerCall): CallContext {
   const controller = new AbortController();
-  call.on('cancelled', () => controller.abort(new StratumError('CANCELLED', 'the caller went away')));
+  call.on('cancelled', () => controller.abort(callerGone));
   return { signal: controller.signal, peer: hostOf(call.getPeer()) };
 }
 

@@ -3,6 +3,9 @@ import { KiB, MiB } from '../base/units.ts';
 /** Bytes of one gRPC message: room for 100,000 ref commands of 600 bytes. */
 export const messageBytesMax = 64 * MiB;
 
+/** Bytes of one message to a process without refs: a blob's chunk, a registration with all its labels. */
+export const smallMessageBytesMax = MiB;
+
 /**
  * Bytes of a chunk of a blob. Smaller ones cost messages; larger ones wait longer for the collector: at 256 KiB a
  * client that writes to three nodes held 20 MiB more, and was no faster.

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { Logger } from '../base/log.ts';
+import { KiB } from '../base/units.ts';
 
 /** Levels of the log, most talkative first. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -16,6 +17,9 @@ export interface LogOptions {
   /** Lines for people instead of JSON. */
   readonly pretty: boolean;
 }
+
+/** Bytes that wait for a log that cannot be written; what comes beyond is dropped. */
+const waitingBytesMax = 256 * KiB;
 
 /** Names of fields whose values never reach the log, however they got into a line. */
 const secretPaths = [
@@ -45,6 +49,20 @@ export function createLog(options: LogOptions): Logger {
         ignore: 'pid,hostname',
         translateTime: 'HH:MM:ss.l',
       })
-    : pino.destination({ dest: 2, sync: true });
-  return pino(settings, stream);
+    : pino.destination({ dest: 2, sync: true, maxLength: waitingBytesMax });
+  ignoreErrors(stream);
+  return pino(settings, { write: (line) => writeOrDrop(stream, line) });
+}
+
+/** A full disk under the log costs its lines, never the caller who had something to say. */
+function ignoreErrors(stream: { on(event: 'error', listener: () => void): unknown }): void {
+  stream.on('error', () => undefined);
+}
+
+function writeOrDrop(stream: { write(line: string): unknown }, line: string): void {
+  try {
+    stream.write(line);
+  } catch {
+    // There is nowhere left to report it.
+  }
 }

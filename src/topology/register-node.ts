@@ -2,6 +2,15 @@ import { StratumError } from '../base/errors.ts';
 import { hasDataPlaced, holdsPartitions, isInRing } from './node-duties.ts';
 import { type Node, type NodeRegistration, type NodeState, nodeRoles, type Topology } from './topology.ts';
 
+/** Five times the cluster that Stratum is built for. */
+const nodesMax = 5_000;
+
+/** A thousand nodes may start at once; what comes beyond waits until some of them are ready. */
+const joiningNodesMax = 1_100;
+
+/** Nodes become ready within seconds. */
+const joinRetryAfterMs = 2_000;
+
 /**
  * The node after a registration; undefined when it changes nothing. ZOMBIE_NODE for a process that
  * a newer one has replaced, UNSAFE for one that lacks what the cluster has placed on it.
@@ -10,6 +19,7 @@ export function registeredNode(topology: Topology, given: NodeRegistration, atMs
   const known = topology.nodes.get(given.id);
   const registration = normalized(given, known);
   if (known === undefined) {
+    assertRoom(topology);
     return { ...registration, state: 'JOINING', stateSinceMs: atMs, registeredAtMs: atMs, intent: 'SERVE' };
   }
   assertCurrent(known, registration.generationId);
@@ -21,6 +31,22 @@ export function registeredNode(topology: Topology, given: NodeRegistration, atMs
   // A new process has its own time to become ready, so JOINING counts from its registration.
   const restarts = state !== known.state || (isTakeover && state === 'JOINING');
   return { ...known, ...registration, state, stateSinceMs: restarts ? atMs : known.stateSinceMs };
+}
+
+/** Every member of the cluster holds every node: who registers names at will must not fill their memory. */
+function assertRoom({ nodes }: Topology): void {
+  let joining = 0;
+  for (const { state } of nodes.values()) if (state === 'JOINING') joining += 1;
+  if (nodes.size < nodesMax && joining < joiningNodesMax) return;
+  const what = nodes.size < nodesMax ? `${joining} nodes are JOINING` : `the cluster has ${nodes.size} nodes`;
+  throw new StratumError(
+    'RATE_LIMITED',
+    `no room for another node: ${what}`,
+    { retryAfterMs: joinRetryAfterMs },
+    {
+      hint: 'nodes that do not become ready are removed after the joining timeout (`stratum node list`)',
+    },
+  );
 }
 
 /** ZOMBIE_NODE when `generationId` is older than the registered one. */

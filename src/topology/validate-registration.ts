@@ -26,8 +26,9 @@ export function validateRegistration(node: NodeRegistration): void {
   validateWeight(node.weight, 'node.weight');
   validateDisk(node);
   validateText('node.software_version', node.softwareVersion);
-  if (node.capacityBytes < 0n || node.capacityBytes > u64Max) {
-    throw invalidArgument('node.capacity_bytes', String(node.capacityBytes), 'a byte count of 64 bits');
+  // Sizes are JSON numbers for people's scripts.
+  if (node.capacityBytes < 0n || node.capacityBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw invalidArgument('node.capacity_bytes', String(node.capacityBytes), 'a byte count below 2^53');
   }
 }
 

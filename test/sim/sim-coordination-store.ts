@@ -118,6 +118,7 @@ export class SimCoordinationStore implements CoordinationStore {
       committedIndex: server.revision,
       appliedIndex: server.revision,
       members: [{ engineId: '1', name: '', peerAddress: '', clientUrls: [] }],
+      alarms: [],
       answers: new Map([['1', undefined]]),
     }));
   }

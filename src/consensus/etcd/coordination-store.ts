@@ -71,6 +71,8 @@ export interface StoreStatus {
   readonly committedIndex: bigint;
   readonly appliedIndex: bigint;
   readonly members: readonly StoreMember[];
+  /** What it refuses to work for, in its own words (NOSPACE). */
+  readonly alarms: readonly string[];
   /** By engine id, for every endpoint that was asked: why it did not answer, or undefined when it did. */
   readonly answers: ReadonlyMap<string, string | undefined>;
 }

@@ -34,6 +34,7 @@ export class EngineMembers {
       committedIndex: status.committedIndex,
       // Only a majority answers a linearizable read.
       hasQuorum: ids !== undefined,
+      alarms: status.alarms,
     };
   }
 
@@ -57,7 +58,10 @@ export class EngineMembers {
       });
     }
     const isThere = members.some((member) => member.peerAddress === peerAddress);
-    if (!isThere) await this.#store.addMember(peerAddress);
+    if (!isThere) {
+      assertMajorityAfter(members);
+      await this.#store.addMember(peerAddress);
+    }
     return { changed: !isThere, members: (await this.status()).members };
   }
 
@@ -128,6 +132,18 @@ export class EngineMembers {
       appliedIndex: 0n,
       committedIndex: 0n,
       hasQuorum: false,
+      alarms: [],
     };
   }
+}
+
+/** etcd refuses as much, in words that cannot be told from a lost majority. */
+function assertMajorityAfter(members: readonly StoreMember[]): void {
+  const waiting = members.filter(({ name }) => name === '');
+  const started = members.length - waiting.length;
+  const majority = Math.floor((members.length + 1) / 2) + 1;
+  if (members.length === 1 || started >= majority) return;
+  const message = `with one more member ${majority} must run, and ${started} have started`;
+  const hint = `start the ones that were added: ${waiting.map(({ peerAddress }) => peerAddress).join(', ')}`;
+  throw new StratumError('UNSAFE', message, undefined, { hint });
 }

@@ -246,18 +246,19 @@ export class EtcdConsensus implements Consensus {
       try {
         await this.#follower.catchUp();
         if (this.#copy.version === undefined) await this.#createCluster(term);
-        if (this.#copy.version === undefined || this.#candidacy.term !== term) continue;
-        this.#readyTerm = term;
-        warnOfSettings(this.current().settings, this.#options.initialTopology().settings, this.#log);
-        this.#tellLeadership();
-        return;
+        if (this.#copy.version !== undefined && this.#candidacy.term === term) {
+          this.#readyTerm = term;
+          warnOfSettings(this.current().settings, this.#options.initialTopology().settings, this.#log);
+          this.#tellLeadership();
+          return;
+        }
       } catch (error) {
         const { code, message } = asStratumError(error);
         this.#log.warn({ term, code, error: message }, 'elected, and cannot read the store yet; goes on trying');
-        const pauseMs = backoffMs(failures + 1, backoff, this.#random);
-        // Only a stop ends the pause early; the loop's condition sees it.
-        await this.#clock.sleep(pauseMs, this.#stopping.signal).catch(() => undefined);
       }
+      const pauseMs = backoffMs(failures + 1, backoff, this.#random);
+      // Only a stop ends the pause early; the loop's condition sees it.
+      await this.#clock.sleep(pauseMs, this.#stopping.signal).catch(() => undefined);
     }
   }
 
@@ -265,7 +266,11 @@ export class EtcdConsensus implements Consensus {
   async #createCluster(term: bigint): Promise<void> {
     const topology = this.#options.initialTopology();
     const { succeeded } = await this.#store.commit(
-      [leadershipGuard(term), { key: etcdKeys.head, createRevision: 0n }],
+      [
+        leadershipGuard(term),
+        { key: etcdKeys.head, createRevision: 0n },
+        { key: etcdKeys.snapshot, createRevision: 0n },
+      ],
       [
         { put: etcdKeys.snapshot, value: encodeSnapshot(topology) },
         { put: etcdKeys.head, value: encodeHead(topology.version) },

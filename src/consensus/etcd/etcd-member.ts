@@ -107,7 +107,8 @@ export class EtcdMember implements Part {
     const { nodeId, peers, folder, hasJoinedBefore } = this.#options;
     const ending = AbortSignal.any([signal, this.#stopping.signal]);
     await this.#makeFolder();
-    const place = { nodeId, peers, hasJoinedBefore, hasData: existsSync(join(folder, 'member', 'wal')) };
+    const place = { nodeId, peers, hasJoinedBefore, hasData: this.#hasData() };
+    if (!place.hasData) await this.#refuseTwin(ending);
     const others = Object.entries(peers).flatMap(([id, address]) => (id === nodeId ? [] : [address]));
     const answers = await askPeers(others, { clock, signal: ending });
     const plan = planJoin(place, answers);
@@ -190,6 +191,22 @@ export class EtcdMember implements Part {
     }
   }
 
+  /** An empty folder under a name that runs elsewhere is a mistyped folder or id, not a lost disk. */
+  async #refuseTwin(signal: AbortSignal): Promise<void> {
+    const { nodeId, peers } = this.#options;
+    const address = peers[nodeId] ?? '';
+    const twin = await askPeer(address, { clock: this.#modules.clock, signal });
+    if (twin === undefined) return;
+    throw new StratumError('ETCD_FAILED', `another process runs the etcd member ${nodeId} at ${address}`, undefined, {
+      hint: 'check --id and --data-dir: this folder is empty',
+    });
+  }
+
+  /** Whether etcd has written its log of votes and changes. */
+  #hasData(): boolean {
+    return existsSync(join(this.#options.folder, 'member', 'wal'));
+  }
+
   /** The own peer listener as this process reaches it. */
   #ownPeerListener(): string {
     const { nodeId, peers, peerListen } = this.#options;
@@ -215,6 +232,7 @@ export class EtcdMember implements Part {
     const { clock, random, log } = this.#modules;
     const { signal: stopping } = this.#stopping;
     let failures = 0;
+    let hadData = this.#hasData();
     for (let child = this.#process; child !== undefined && !stopping.aborted; ) {
       const startedMs = clock.monotonicMs();
       const how = await child.ended;
@@ -226,6 +244,13 @@ export class EtcdMember implements Part {
       // Only a stop ends the pause early; the condition below sees it.
       await clock.sleep(pauseMs, stopping).catch(() => undefined);
       if (stopping.aborted) return;
+      if (hadData && !this.#hasData()) {
+        const wiped = 'its folder was emptied while it ran: with no memory of its votes it is not started again';
+        const hint = `stratum cluster member remove ${this.#options.nodeId}, then member add, then restart this process`;
+        log.error({ code: 'UNSAFE', error: wiped, hint }, 'the etcd member is given up');
+        return;
+      }
+      hadData = this.#hasData();
       child = this.#spawn(plan);
       log.info({ pid: child.pid, endpoint: this.endpoint }, 'etcd member started again');
     }

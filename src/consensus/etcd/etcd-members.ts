@@ -53,6 +53,7 @@ export class EtcdMembers {
       committedIndex: BigInt(best.raftIndex),
       appliedIndex: BigInt(best.raftAppliedIndex),
       members: members.map(storeMember),
+      alarms: [...new Set(looks.flatMap(({ status }) => status?.errors ?? []))],
       answers,
     };
   }

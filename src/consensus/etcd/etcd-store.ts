@@ -1,5 +1,13 @@
 import { rootCertificates } from 'node:tls';
-import { Etcd3, type ICompare, type IKeyValue, type IRequestOp, type IWatchResponse } from 'etcd3';
+import {
+  Etcd3,
+  type ICompare,
+  type IDuplexStream,
+  type IKeyValue,
+  type IRequestOp,
+  type IWatchRequest,
+  type IWatchResponse,
+} from 'etcd3';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { StratumError } from '../../base/errors.ts';
@@ -23,6 +31,8 @@ import { WatchStream } from './watch-stream.ts';
 
 /** A message of the first read: a thousand updates and the snapshot of a large cluster. */
 const messageBytesMax = 64 * MiB;
+
+type WatchDuplex = IDuplexStream<IWatchRequest, IWatchResponse>;
 
 /** How to reach an etcd cluster. */
 export interface EtcdStoreOptions {
@@ -100,8 +110,9 @@ export class EtcdStore implements CoordinationStore {
 
   async *watch(fromRevision: bigint, signal: AbortSignal): AsyncGenerator<WatchedChanges, void, undefined> {
     const { prefix } = this.#options;
-    const stream = await this.#call('watch', () => this.#etcd.watchClient.watch());
-    const changes = new WatchStream(stream);
+    // Its listeners are there as soon as it opens, also when that is too late for this call.
+    const opening = this.#etcd.watchClient.watch().then((stream) => ({ stream, changes: new WatchStream(stream) }));
+    const { stream, changes } = await this.#open(opening);
     const onAbort = () => changes.cancel(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -119,6 +130,19 @@ export class EtcdStore implements CoordinationStore {
     } finally {
       signal.removeEventListener('abort', onAbort);
       changes.cancel(new StratumError('CANCELLED', 'the watch has ended'));
+    }
+  }
+
+  async #open(opening: Promise<{ stream: WatchDuplex; changes: WatchStream }>) {
+    try {
+      return await this.#call('watch', () => opening);
+    } catch (error) {
+      const late =
+        (reason: unknown) =>
+        ({ changes }: { changes: WatchStream }) =>
+          changes.cancel(reason);
+      opening.then(late(error), () => undefined); // The caller has the error already.
+      throw error;
     }
   }
 

@@ -54,10 +54,12 @@ export class StoreFollower {
     const { version } = copy;
     const whole = [...always, { start: etcdKeys.snapshot }, below(etcdKeys.updates)];
     let found = await this.#read(version === undefined ? whole : [...always, updatesAbove(version)]);
-    const isBehind = !takeFound(copy, found) && found.keys.some(({ key }) => key === etcdKeys.head);
+    const isBehind = !takeFound(copy, found, version) && found.keys.some(({ key }) => key === etcdKeys.head);
     if (isBehind) {
       found = await this.#read(whole);
-      takeFound(copy, found);
+      if (!takeFound(copy, found, version)) {
+        throw new StratumError('DATA_CORRUPT', 'etcd holds a version, and no snapshot of the topology');
+      }
     }
     this.#currentAsOfMs = Math.max(this.#currentAsOfMs, askedMs);
     return found;

@@ -8,13 +8,21 @@ import { decodeHead, decodeSnapshot, decodeUpdateRecord, etcdKeys } from './etcd
 /**
  * Brings a copy to what a read has found: head, and either the updates above the copy's version or the
  * snapshot and all updates. False when the store has no cluster yet, or when the updates no longer
- * reach back to the copy: then the snapshot must be read. DATA_CORRUPT when parts are missing.
+ * reach back to the copy: then the snapshot must be read. `askedVersion` is the copy's when the read
+ * was sent. DATA_CORRUPT when parts are missing, and when the store has gone back behind that version.
  */
-export function takeFound(copy: TopologyCopy, found: Found): boolean {
+export function takeFound(copy: TopologyCopy, found: Found, askedVersion: bigint | undefined): boolean {
   const valueNamed = (name: string) => found.keys.find(({ key }) => key === name)?.value;
   const head = valueNamed(etcdKeys.head);
-  if (head === undefined) return false;
+  if (head === undefined) {
+    const isNew = askedVersion === undefined && found.keys.every(({ key }) => !isTopology(key));
+    if (isNew) return false;
+    throw corrupt('no version, beside parts of a topology');
+  }
   const headVersion = decodeHead(head);
+  if (askedVersion !== undefined && headVersion < askedVersion) {
+    throw corrupt(`version ${headVersion}, and this coordinator has seen ${askedVersion}`);
+  }
   const updates = found.keys
     .filter(({ key }) => key.startsWith(etcdKeys.updates))
     .map(({ value }) => decodeUpdateRecord(value));
@@ -28,8 +36,17 @@ export function takeFound(copy: TopologyCopy, found: Found): boolean {
   }
   const version = copy.version ?? 0n;
   if (version >= headVersion) return true;
-  const message = `etcd names version ${headVersion}, and its updates end at ${version}`;
-  throw new StratumError('DATA_CORRUPT', message, undefined, { hint: 'updates were deleted below the prefix' });
+  throw corrupt(`version ${headVersion}, and updates that end at ${version}`);
+}
+
+function isTopology(key: string): boolean {
+  return key === etcdKeys.snapshot || key.startsWith(etcdKeys.updates);
+}
+
+function corrupt(what: string): StratumError {
+  return new StratumError('DATA_CORRUPT', `etcd holds ${what}`, undefined, {
+    hint: 'keys below the prefix were deleted, or etcd was restored from a backup: stop all coordinators first, then start them again (docs/coordinators.md)',
+  });
 }
 
 function reaches(version: bigint | undefined, updates: readonly TopologyUpdate[], headVersion: bigint): boolean {

@@ -57,7 +57,7 @@ export class UpdateWriter {
 
   /** One at a time. NO_QUORUM when the outcome is unknown; the reducer's refusals; NOT_LEADER when deposed. */
   async write(command: TopologyCommand, term: bigint): Promise<Applied> {
-    const { copy, clock, random } = this.#modules;
+    const { copy, clock } = this.#modules;
     const deadlineMs = clock.monotonicMs() + proposalTimeoutMs;
     for (let failures = 0; ; ) {
       const committed = this.#committed(term);
@@ -69,9 +69,11 @@ export class UpdateWriter {
           return { topology, update };
         }
         await this.#modules.catchUp();
+        // Refused, and nothing new is there that would explain it: the leader has changed, or the same is tried again.
+        if (copy.version === update.previousVersion) await this.#pause(++failures, deadlineMs, refused);
       } catch (error) {
         failures += 1;
-        await this.#outcome(error, deadlineMs, backoffMs(failures, backoff, random));
+        await this.#outcome(error, failures, deadlineMs, term);
       }
       // An earlier try may have been done after all.
       const [found] = copy.committed?.since(update.previousVersion) ?? [];
@@ -80,23 +82,28 @@ export class UpdateWriter {
   }
 
   /** After a failed commit: reads what is there, over and over until the deadline. */
-  async #outcome(error: unknown, deadlineMs: number, pauseMs: number): Promise<void> {
-    const { clock, catchUp } = this.#modules;
-    const { code, message } = asStratumError(error);
-    if (code !== 'NO_QUORUM' || clock.monotonicMs() + pauseMs >= deadlineMs) {
-      if (code !== 'NO_QUORUM') throw error;
-      const details = { what: 'the store of the coordinators' };
-      throw new StratumError('NO_QUORUM', `${message}; whether the change was made is not known`, details, {
-        hint: 'it is safe to ask for it again',
-        cause: error,
-      });
+  async #outcome(error: unknown, failures: number, deadlineMs: number, term: bigint): Promise<void> {
+    let failure = asStratumError(error);
+    for (let tries = failures; ; tries += 1) {
+      if (failure.code !== 'NO_QUORUM') throw failure;
+      // Deposed, or about to stop: whoever leads then knows what became of it.
+      if (!this.#modules.leads(term)) throw unknownOutcome(failure);
+      await this.#pause(tries, deadlineMs, unknownOutcome(failure));
+      try {
+        await this.#modules.catchUp();
+        return;
+      } catch (again) {
+        failure = asStratumError(again);
+      }
     }
+  }
+
+  /** Throws `otherwise` when the deadline would pass meanwhile. */
+  async #pause(failures: number, deadlineMs: number, otherwise: StratumError): Promise<void> {
+    const { clock, random } = this.#modules;
+    const pauseMs = backoffMs(failures, backoff, random);
+    if (clock.monotonicMs() + pauseMs >= deadlineMs) throw otherwise;
     await clock.sleep(pauseMs);
-    try {
-      await catchUp();
-    } catch (again) {
-      await this.#outcome(again, deadlineMs, pauseMs);
-    }
   }
 
   #committed(term: bigint): TopologyLog {
@@ -120,6 +127,18 @@ export class UpdateWriter {
     }
     return (await this.#modules.store.commit(guards, changes)).succeeded;
   }
+}
+
+const refused = new StratumError('NO_QUORUM', 'the store refuses the change, and gives no reason', {
+  what: 'the store of the coordinators',
+});
+
+function unknownOutcome(cause: StratumError): StratumError {
+  const details = { what: 'the store of the coordinators' };
+  return new StratumError('NO_QUORUM', `${cause.message}; whether the change was made is not known`, details, {
+    hint: 'it is safe to ask for it again',
+    cause,
+  });
 }
 
 function isSame(left: TopologyUpdate, right: TopologyUpdate): boolean {

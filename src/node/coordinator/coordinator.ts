@@ -50,6 +50,8 @@ export class CoordinatorNode implements Part {
   readonly #keeper: HeartbeatKeeper;
   readonly #stopping = new AbortController();
   readonly #log: Logger;
+  /** As before the update that is being followed. */
+  #nodes: Topology['nodes'] = new Map();
 
   constructor(options: CoordinatorOptions, modules: CoordinatorNodeModules) {
     const { metrics, clock, log } = modules;
@@ -75,6 +77,7 @@ export class CoordinatorNode implements Part {
     this.#consensus.subscribe((update, topology) => {
       if (update === undefined) this.#forgetAllBut(topology);
       else this.#follow(update);
+      this.#nodes = topology.nodes;
     });
     await this.#consensus.start(signal);
   }
@@ -90,6 +93,7 @@ export class CoordinatorNode implements Part {
     const others = leaderId === undefined ? 'no leader is known' : 'another one leads';
     this.#log.info({ leader: leaderId, term, isLeader }, isLeader ? 'this coordinator leads' : others);
     if (isLeader && !this.#stopping.signal.aborted) {
+      this.#nodes = this.#consensus.current().nodes;
       this.#heartbeats.restart();
       this.#failureWatch.start();
       this.#keeper.start();
@@ -102,12 +106,11 @@ export class CoordinatorNode implements Part {
 
   /**
    * In the same step as the commit, so that the detector never sees a new node without its record.
-   * A generation that is new here is JOINING by its registration; other changes are no sign of life.
+   * A node that is new, or has a new generation, has just registered: other changes are no sign of life.
    */
   #follow({ nodesChanged, nodesRemoved }: TopologyUpdate): void {
-    for (const { id, generationId, state } of nodesChanged) {
-      const isNew = state === 'JOINING' && this.#heartbeats.entries.get(id)?.generationId !== generationId;
-      if (isNew) this.#heartbeats.registered(id, generationId);
+    for (const { id, generationId } of nodesChanged) {
+      if (this.#nodes.get(id)?.generationId !== generationId) this.#heartbeats.registered(id, generationId);
     }
     for (const id of nodesRemoved) this.#heartbeats.forget(id);
   }

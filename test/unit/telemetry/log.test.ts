@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -39,6 +40,18 @@ describe('the log', () => {
     );
     expect(line).not.toContain('hunter2');
     expect(line).toContain('"a":1');
+  });
+
+  it('costs its lines and nothing else when its disk is full', () => {
+    const full = openSync('/dev/full', 'w');
+    const body = `for (let line = 0; line < 5_000; line += 1) log.warn({ line }, 'to a full disk'); console.log('lives');`;
+    const script = `import { createLog } from '${module}'; const log = createLog(${json}); ${body}`;
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', full],
+    });
+    closeSync(full);
+    expect({ stdout, status }).toEqual({ stdout: 'lives\n', status: 0 });
   });
 
   it('loses no line when the process ends at once', () => {

@@ -20,6 +20,20 @@ describe('a registration', () => {
     expect(update?.reason).toBe('register object-1');
   });
 
+  it.each([
+    ['of 1,100 nodes that are JOINING', 1_100, 'JOINING'],
+    ['of 5,000 nodes', 5_000, 'ACTIVE'],
+  ] as const)('beside a crowd %s is put off, and one of a known node is not', (_name, count, state) => {
+    const sample = nodeOf(applied(emptyCluster(), register()), 'object-1');
+    const ids = Array.from({ length: count }, (_, index) => `node-${index}`);
+    const nodes = new Map(ids.map((id) => [id, { ...sample, id, state }]));
+    const crowded = { ...emptyCluster(), nodes };
+    expect(() => reduce(crowded, register({ id: 'late' }), 1n)).toThrow(withCode('RATE_LIMITED'));
+    expect(reduce(crowded, register({ id: 'node-7', generationId: 9n }), 1n).update).toBeDefined();
+    nodes.delete('node-0');
+    expect(reduce(crowded, register({ id: 'late' }), 1n).update).toBeDefined();
+  });
+
   it('with the same data changes nothing, in whatever order roles and labels are given', () => {
     const first = register({ roles: ['object', 'metadata'], labels: { zone: 'a', rack: 'b' } });
     const again = register({ roles: ['metadata', 'object'], labels: { rack: 'b', zone: 'a' } }, 9_000);

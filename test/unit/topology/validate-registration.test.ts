@@ -20,7 +20,7 @@ describe('validateRegistration', () => {
     ['a label of 63 characters', { labels: { ['l'.repeat(63)]: 'v'.repeat(63) } }],
     ['32 labels', { labels: Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`l${i}`, ''])) }],
     ['the highest generation that can be taken over', { generationId: 2n ** 64n - 2n }],
-    ['the largest capacity', { capacityBytes: 2n ** 64n - 1n }],
+    ['the largest capacity', { capacityBytes: 2n ** 53n - 1n }],
     ['a URL with a path', { httpUrl: 'https://git.example:8443/base' }],
   ])('accepts %s', (_, changes) => {
     expect(() => validateRegistration(sampleRegistration(changes))).not.toThrow();
@@ -77,7 +77,7 @@ describe('validateRegistration', () => {
     ['a version with a control character', { softwareVersion: '1\t2' }, 'node.software_version'],
     ['no weight', { weight: Number.NaN }, 'node.weight'],
     ['a negative weight', { weight: -1 }, 'node.weight'],
-    ['a capacity of 65 bits', { capacityBytes: 2n ** 64n }, 'node.capacity_bytes'],
+    ['a capacity that no JSON number holds', { capacityBytes: 2n ** 53n }, 'node.capacity_bytes'],
     ['weight 0', { weight: 0 }, 'node.weight'],
     ['weight 10001', { weight: 10_001 }, 'node.weight'],
     ['half a weight', { weight: 1.5 }, 'node.weight'],

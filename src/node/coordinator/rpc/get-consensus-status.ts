@@ -19,6 +19,7 @@ export function getConsensusStatus({
     const { isLeader, term } = consensus.leadership();
     return {
       ...status,
+      alarms: [...status.alarms],
       members: status.members.map((member) => ({ ...member })),
       nodeId,
       isLeader,

@@ -6,8 +6,8 @@ import type { CoordinatorModules } from '../coordinator-modules.ts';
 import { fullSyncEvent, keepaliveEvent, laggedEvent, updateEvent } from '../watch-events.ts';
 import { WatchQueue, type WatchQueueItem, watchQueueMax } from '../watch-queue.ts';
 
-/** Half of what the contract promises (at least every 10 s), so that a late timer still keeps it. */
-const keepaliveIntervalMs = 5_000;
+/** Less than the contract promises (at least every 10 s), so that a late timer still keeps it. */
+const keepaliveIntervalMs = 8_000;
 
 /** A copy that is older cannot tell a reader that it is up to date: as long as the contract lets a reader wait for a word. */
 const copyAgeMaxMs = 10_000;

@@ -31,6 +31,7 @@ function sample(alive: readonly number[], options: { readonly areOwn?: boolean; 
         committedIndex: 9n,
         appliedIndex: 8n,
         members,
+        alarms: [],
         answers: new Map([['1', undefined]]),
       }),
     addMember: (peerAddress) => {
@@ -74,6 +75,16 @@ describe('EngineMembers', () => {
     expect(added.members.at(-1)).toMatchObject({ id: 'h4:2380', reachable: false, error: 'it has not started yet' });
     expect((await engine.add(place)).changed).toBe(false);
     expect(changes).toEqual(['add h4:2380']);
+  });
+
+  it('refuses another member while those that were added have not started', async () => {
+    const { engine, changes } = sample([1, 2]);
+    await engine.add({ nodeId: 'c4', peerAddress: 'h4:2380' });
+    await engine.add({ nodeId: 'c5', peerAddress: 'h5:2380' });
+    await expect(engine.add({ nodeId: 'c6', peerAddress: 'h6:2380' })).rejects.toSatisfy(
+      (error) => hasCode(error, 'UNSAFE') && error.hint === 'start the ones that were added: h4:2380, h5:2380',
+    );
+    expect(changes).toEqual(['add h4:2380', 'add h5:2380']);
   });
 
   it('refuses a name that another address has', async () => {

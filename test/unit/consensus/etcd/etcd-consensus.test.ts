@@ -269,6 +269,19 @@ describe('EtcdConsensus', () => {
     expect(await consensus.status()).toMatchObject({ hasQuorum: false, members: [{ reachable: false }] });
   });
 
+  it('refuses changes, and says why, when etcd was restored from a backup under it', async () => {
+    const { consensus } = await coordinators.startLeader('coordinator-1');
+    await consensus.propose(node(1));
+    const store = coordinators.store();
+    const { keys } = await store.read([{ start: 'head' }]);
+    await consensus.propose(node(2));
+    await store.commit([], [{ put: 'head', value: keys[0]?.value ?? Buffer.alloc(0) }]);
+    await expect(consensus.propose(node(3))).rejects.toSatisfy((error) => hasCode(error, 'DATA_CORRUPT'));
+    await store.commit([], [{ delete: { start: 'head' } }]);
+    await expect(consensus.propose(node(3))).rejects.toSatisfy((error) => hasCode(error, 'DATA_CORRUPT'));
+    store.close();
+  });
+
   it('refuses to start on records that it cannot read', async () => {
     const store = coordinators.store();
     await store.commit([], [{ put: 'head', value: Buffer.from('many') }]);

@@ -59,23 +59,34 @@ describe('takeFound', () => {
     ['nothing new', 10, { head: 10 }, true, 10n, []],
     ['the next updates', 7, { head: 10, updates: range(8, 10) }, true, 10n, [8n, 9n, 10n]],
     ['updates that are known in part', 7, { head: 9, updates: range(6, 9) }, true, 9n, [8n, 9n]],
-    ['an older read', 9, { head: 8, updates: [] }, true, 9n, []],
     ['updates that no longer reach back', 3, { head: 10, updates: range(6, 10) }, false, 3n, []],
     ['a snapshot after a long absence', 3, { head: 10, snapshot: 8, updates: range(6, 10) }, true, 10n, [undefined]],
     ['a snapshot that is not newer', 10, { head: 10, snapshot: 8, updates: range(6, 10) }, true, 10n, []],
   ])('takes %s', (_name, start, parts, taken, version, told) => {
     const sample = copyAt(start);
-    expect(takeFound(sample.copy, found(parts))).toBe(taken);
+    expect(takeFound(sample.copy, found(parts), sample.copy.version)).toBe(taken);
     expect(sample.copy.version).toBe(version);
     expect(sample.told).toEqual(told);
     if (version !== undefined) expect(sample.copy.committed?.topology).toEqual(versions[Number(version)]?.topology);
   });
 
+  it('passes over a read that was sent before the copy moved on', () => {
+    const { copy, told } = copyAt(9);
+    expect(takeFound(copy, found({ head: 8, updates: [8] }), 7n)).toBe(true);
+    expect(copy.version).toBe(9n);
+    expect(told).toEqual([]);
+  });
+
   it.each([
     ['updates that end before head', 7, { head: 10, updates: [8] }],
     ['a snapshot without the updates after it', undefined, { head: 10, snapshot: 6, updates: [] }],
+    ['a store that has gone back, as after a restore', 9, { head: 4, updates: [] }],
+    ['a store that has lost its version', 9, {}],
+    ['a snapshot without a version', undefined, { snapshot: 3 }],
   ])('refuses %s', (_name, start, parts) => {
     const { copy } = copyAt(start);
-    expect(() => takeFound(copy, found(parts))).toThrow(expect.toSatisfy((error) => hasCode(error, 'DATA_CORRUPT')));
+    expect(() => takeFound(copy, found(parts), copy.version)).toThrow(
+      expect.toSatisfy((error) => hasCode(error, 'DATA_CORRUPT')),
+    );
   });
 });

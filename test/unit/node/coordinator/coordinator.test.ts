@@ -98,6 +98,20 @@ describe('CoordinatorNode', () => {
     expect(consensus.current().nodes.has('object-1')).toBe(false);
   });
 
+  it('takes the registration of a restarted process for a sign of life as soon as it is committed', async () => {
+    const { node, consensus, run } = sampleNode();
+    await node.start(call.signal);
+    closers.push(() => node.stop());
+    await run(20_000);
+    await consensus.propose(register());
+    await consensus.propose(setState('object-1', 'ACTIVE'));
+    await run(1_000);
+    await consensus.propose(register({ generationId: 2n }));
+    expect(nodeOf(consensus.current(), 'object-1').state).toBe('SUSPECT');
+    await run(250);
+    expect(nodeOf(consensus.current(), 'object-1').state).toBe('SUSPECT');
+  });
+
   it('marks nobody worse in the grace period after a restart, and everybody silent after it', async () => {
     const first = sampleNode();
     await first.node.start(call.signal);

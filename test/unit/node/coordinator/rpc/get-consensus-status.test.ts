@@ -15,6 +15,7 @@ describe('GetConsensusStatus', () => {
       appliedIndex: 1n,
       committedIndex: 1n,
       hasQuorum: true,
+      alarms: [],
       nodeId: 'coordinator-1',
       isLeader: true,
       term: 1n,

@@ -90,7 +90,7 @@ describe('WatchTopology', () => {
     await next(events);
     const second = next(events);
     while (modules.clock.pendingTimers() === 0) await Promise.resolve();
-    modules.clock.advance(5_000);
+    modules.clock.advance(8_000);
     expect(await second).toBe('keepalive 3');
   });
 
@@ -172,7 +172,7 @@ describe('WatchTopology at a coordinator that has lost its store', () => {
     const second = next(events);
     while (modules.clock.pendingTimers() === 0) await Promise.resolve();
     age(10_001);
-    modules.clock.advance(5_000);
+    modules.clock.advance(8_000);
     await expect(second).rejects.toMatchObject({ code: 'NO_QUORUM', details: { sinceMs: 10_001 } });
     expect(listeners.size).toBe(0);
   });
@@ -184,7 +184,7 @@ describe('WatchTopology at a coordinator that has lost its store', () => {
     const second = next(events);
     while (modules.clock.pendingTimers() === 0) await Promise.resolve();
     age(10_000);
-    modules.clock.advance(5_000);
+    modules.clock.advance(8_000);
     expect(await second).toBe('keepalive 3');
   });
 
