@@ -67,7 +67,7 @@ function coordinatorFindings(survey: CoordinatorSurvey): readonly Finding[] {
 }
 
 function engineFindings({ reports, silent }: CoordinatorSurvey, best: CoordinatorReport): readonly Finding[] {
-  const { driver, members, hasQuorum } = best;
+  const { driver, members, hasQuorum, alarms } = best;
   const command = 'stratum cluster member list';
   const reachable = members.filter((member) => member.reachable).length;
   const findings: Finding[] = [];
@@ -77,6 +77,10 @@ function engineFindings({ reports, silent }: CoordinatorSurvey, best: Coordinato
     findings.push({ verdict: 'no-quorum', reason, command });
   } else if (reports.every(({ leaderId }) => leaderId === undefined)) {
     findings.push({ verdict: 'no-quorum', reason: 'no coordinator leads', command: 'stratum leader watch' });
+  }
+  for (const alarm of alarms) {
+    const reason = `the ${driver} consensus refuses every change: ${alarm} (compact and defragment it, then etcdctl alarm disarm)`;
+    findings.push({ verdict: 'no-quorum', reason, command });
   }
   for (const { id, error } of members.filter((member) => !member.reachable && !heard.has(member.id))) {
     findings.push({ verdict: 'degraded', reason: `the consensus member ${id} does not answer: ${error}`, command });

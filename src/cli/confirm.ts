@@ -10,7 +10,7 @@ export interface ConfirmOptions {
 
 /**
  * Asks before a change, on stderr. CONFIRMATION_REQUIRED when the answer is no, and without a
- * terminal to ask on.
+ * terminal to ask on; CANCELLED when the answer is an interruption.
  */
 export async function confirm(question: string, options: ConfirmOptions, io: CommandIo): Promise<void> {
   if (options.yes) return;
@@ -28,10 +28,19 @@ function ask(prompt: string, io: CommandIo): Promise<string> {
   const lines = createInterface({ input: io.stdin, output: io.stderr });
   return new Promise<string>((resolve, reject) => {
     const stop = () => {
-      lines.close();
+      // First, because closing answers as well.
       reject(io.interrupted.reason);
+      lines.close();
     };
     io.interrupted.addEventListener('abort', stop, { once: true });
+    // While it asks the terminal sends Ctrl-C as a key, not as a signal.
+    lines.once('SIGINT', () => {
+      io.interrupted.removeEventListener('abort', stop);
+      reject(new StratumError('CANCELLED', 'interrupted: nothing was changed'));
+      lines.close();
+      // The cursor stands behind the question.
+      io.stderr.write('\n');
+    });
     // The end of the input is an answer as well: no.
     lines.once('close', () => resolve(''));
     lines.question(prompt, (answer) => {

@@ -32,6 +32,12 @@ import { surveyCoordinators } from './survey-coordinators.ts';
 /** A coordinator that lives answers its own status in far less; who waits for all must not wait for a dead one long. */
 const surveyTimeoutMs = 3_000;
 
+/** Most that one coordinator which accepts and never answers may take of a call before the next one is asked. */
+const attemptTimeoutMaxMs = 3_000;
+
+/** Least that a coordinator is waited for while there are others, so that a slow one is not taken for a dead one. */
+const attemptTimeoutMinMs = 1_000;
+
 /** A cluster behind gRPC. Clients are made when they are first asked for. */
 export class GrpcConnection implements ClusterConnection {
   readonly coordinators: readonly string[];
@@ -48,7 +54,7 @@ export class GrpcConnection implements ClusterConnection {
     this.#clock = modules.clock;
     this.#random = modules.random;
     this.#coordinator = new CoordinatorClient(
-      { endpoints: options.coordinators, timeoutMs: options.timeoutMs, attemptTimeoutMs: options.timeoutMs },
+      { endpoints: options.coordinators, timeoutMs: options.timeoutMs, attemptTimeoutMs: attemptTimeoutOf(options) },
       { channels: this.#channels, clock: modules.clock, random: modules.random },
     );
   }
@@ -172,13 +178,24 @@ export class GrpcConnection implements ClusterConnection {
       await this.#view.start();
     }
     const view = this.#view;
-    const { timeoutMs, signal, coordinators } = this.#options;
-    const what = `the topology from ${coordinators.join(', ')}`;
-    await withDeadline(this.#clock, what, timeoutMs, (either) => view.waitFor(() => true, either), signal);
+    const { timeoutMs, signal } = this.#options;
+    await withDeadline(
+      this.#clock,
+      'the topology from the coordinators',
+      timeoutMs,
+      (either) => view.waitFor(() => true, either),
+      signal,
+    );
     return view;
   }
 
   get #call() {
     return { timeoutMs: this.#options.timeoutMs, signal: this.#options.signal };
   }
+}
+
+/** Milliseconds for one try: all of them may be asked in time; who is alone has the whole. */
+function attemptTimeoutOf({ coordinators, timeoutMs }: ConnectOptions): number {
+  if (coordinators.length <= 1) return timeoutMs;
+  return Math.max(attemptTimeoutMinMs, Math.min(attemptTimeoutMaxMs, Math.floor(timeoutMs / coordinators.length)));
 }

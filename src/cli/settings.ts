@@ -88,7 +88,8 @@ function resolveCoordinators(
   file: ContextFile,
 ): Resolved<readonly string[]> {
   if (flags.coordinator !== undefined && flags.coordinator.length > 0) {
-    return addresses(flags.coordinator, 'flag', '--coordinator');
+    const given = flags.coordinator.flatMap((each) => each.split(','));
+    return addresses(given, 'flag', '--coordinator');
   }
   if (env.STRATUM_COORDINATORS) {
     return addresses(env.STRATUM_COORDINATORS.split(','), 'environment', 'STRATUM_COORDINATORS');

@@ -193,7 +193,7 @@ export class CoordinatorClient {
    * empty name the choice is the leader's, and a repeated call may move leadership once more.
    */
   transferLeader(targetId: string, by: Requester, options?: CoordinatorCallOptions): Promise<TransferLeaderResponse> {
-    const method = rpc('TransferLeader', 'leader', (client) => client.transferLeader.bind(client));
+    const method = slow(rpc('TransferLeader', 'leader', (client) => client.transferLeader.bind(client)));
     return this.#run(method, { targetId, audit: auditOf(by) }, options);
   }
 
@@ -203,7 +203,7 @@ export class CoordinatorClient {
     by: Requester,
     options?: CoordinatorCallOptions,
   ): Promise<AddConsensusMemberResponse> {
-    const method = rpc('AddConsensusMember', 'leader', (client) => client.addConsensusMember.bind(client));
+    const method = slow(rpc('AddConsensusMember', 'leader', (client) => client.addConsensusMember.bind(client)));
     return this.#run(method, { ...member, audit: auditOf(by) }, options);
   }
 
@@ -213,7 +213,7 @@ export class CoordinatorClient {
     by: Requester,
     options?: CoordinatorCallOptions,
   ): Promise<RemoveConsensusMemberResponse> {
-    const method = rpc('RemoveConsensusMember', 'leader', (client) => client.removeConsensusMember.bind(client));
+    const method = slow(rpc('RemoveConsensusMember', 'leader', (client) => client.removeConsensusMember.bind(client)));
     return this.#run(method, { nodeId, audit: auditOf(by) }, options);
   }
 
@@ -277,4 +277,8 @@ function rpc<Request, Response>(
   of: CoordinatorMethod<Request, Response>['of'],
 ): CoordinatorMethod<Request, Response> {
   return { name, at, of };
+}
+
+function slow<Request, Response>(method: CoordinatorMethod<Request, Response>): CoordinatorMethod<Request, Response> {
+  return { ...method, isSlow: true };
 }

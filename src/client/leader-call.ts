@@ -26,6 +26,8 @@ export interface CoordinatorMethod<Request, Response> {
   /** Reads are answered by any coordinator, writes by the leader. */
   readonly at: 'any' | 'leader';
   readonly of: (client: CoordinatorServiceClient) => UnaryMethod<Request, Response>;
+  /** It lasts as long as an election: a try has all the time that is left, because a second one is not free. */
+  readonly isSlow?: boolean;
 }
 
 /** The one call that finds out where the others go. */
@@ -84,11 +86,14 @@ export class LeaderCall {
     for (let failed = 0, followedHint = false; ; ) {
       let address = this.#endpoints.any;
       const leftMs = deadlineMs - this.#clock.monotonicMs();
-      const unary = <Q, A>({ name, of }: CoordinatorMethod<Q, A>, message: Q) =>
+      const unary = <Q, A>({ name, of, isSlow = false }: CoordinatorMethod<Q, A>, message: Q) =>
         callUnary(of(this.#channels.client(CoordinatorServiceClient, address)), message, {
           endpoint: address,
           method: name,
-          timeoutMs: Math.max(1, Math.min(this.#attemptTimeoutMs, leftMs)),
+          timeoutMs: Math.max(
+            1,
+            isSlow ? deadlineMs - this.#clock.monotonicMs() : Math.min(this.#attemptTimeoutMs, leftMs),
+          ),
           clock: this.#clock,
           signal,
         });
@@ -103,10 +108,8 @@ export class LeaderCall {
         if (signal?.aborted || !retriedCodes.has(failure.code)) throw error;
         // A try that the total deadline cut short says less than the one before it.
         const wasCutShort = failure.code === 'DEADLINE_EXCEEDED' && leftMs < this.#attemptTimeoutMs;
-        if (last === undefined || !wasCutShort) {
-          last = failure;
-          failures.set(address, failure);
-        }
+        if (last === undefined || !wasCutShort) last = failure;
+        if (!failures.has(address) || !wasCutShort) failures.set(address, failure);
         const knowsBetter = this.#endpoints.learn(address, failure);
         // Two coordinators that each take the other for the leader must not be asked in a hot loop.
         followedHint = knowsBetter && !followedHint;

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { type Random, randomHex } from '../base/random.ts';
 import type { Consensus } from '../consensus/consensus.ts';
 import { createTopology } from '../topology/create-topology.ts';
 import type { NodeConfig } from './node-config.ts';
+import { flagOf } from './settings.ts';
 
 /** Hex digits of a cluster's id are twice this. */
 const clusterIdBytes = 16;
@@ -140,6 +142,13 @@ async function secretsOf({ username, passwordFile, caFile, certFile, keyFile }: 
     readSecret(certFile, 'etcd.certFile'),
     readSecret(keyFile, 'etcd.keyFile'),
   ]);
+  // etcd3 would find out at the first call, and take it for an etcd that does not answer.
+  if (ca !== undefined) parseCertificates(ca, 'etcd.caFile');
+  const [ownCertificate] = cert === undefined ? [] : parseCertificates(cert, 'etcd.certFile');
+  const ownKey = key === undefined ? undefined : parsePrivateKey(key, 'etcd.keyFile');
+  if (ownKey !== undefined && ownCertificate?.checkPrivateKey(ownKey) === false) {
+    throw badFile('etcd.keyFile', 'it is not the key of the certificate', 'the private key of --etcd-cert-file');
+  }
   const credentials = {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -159,8 +168,39 @@ async function readSecret(path: string | undefined, field: string): Promise<Buff
   try {
     return await readFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const details = { field, reason, expected: 'a file that this user may read' };
-    throw new StratumError('CONFIG_INVALID', `${field}: ${reason}`, details, { cause: error });
+    throw badFile(field, reasonOf(error), 'a file that this user may read', error);
   }
+}
+
+/** At least one, in the order of the file. */
+function parseCertificates(pem: Buffer, field: string): readonly X509Certificate[] {
+  const expected = 'certificates in PEM form';
+  const blocks = pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  if (blocks === null) throw badFile(field, 'no PEM certificate is in it', expected);
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (error) {
+    throw badFile(field, `a certificate in it cannot be read: ${reasonOf(error)}`, expected, error);
+  }
+}
+
+function parsePrivateKey(pem: Buffer, field: string): KeyObject {
+  try {
+    return createPrivateKey({ key: pem, format: 'pem' });
+  } catch (error) {
+    const expected = 'a private key in PEM form, without a passphrase';
+    throw badFile(field, `no private key can be read from it: ${reasonOf(error)}`, expected, error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A file that a setting names is of no use; nothing of what is in it is repeated. */
+function badFile(field: string, reason: string, expected: string, cause?: unknown): StratumError {
+  const flag = `--${flagOf(field)}`;
+  const details = { field, reason, expected };
+  const hint = `${flag} names ${expected}`;
+  return new StratumError('CONFIG_INVALID', `${field} (${flag}): ${reason}`, details, { hint, cause });
 }

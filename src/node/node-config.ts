@@ -113,7 +113,8 @@ function fromEnvironment(setting: Setting, env: ConfigSources['env']): Given | u
 
 function readFile(path: string): Map<string, Given> {
   const lines = new LineCounter();
-  const document = parseDocument(readText(path), { lineCounter: lines });
+  // Pretty errors would repeat the line, and with it what is secret in it.
+  const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false });
   const [syntaxError] = document.errors;
   if (syntaxError !== undefined) {
     throw invalid(path, `${path}:${lines.linePos(syntaxError.pos[0]).line}`, syntaxError.message, 'valid YAML');
@@ -155,36 +156,46 @@ function siblings(prefix: string): string[] {
 function check(setting: Setting, given: Given): unknown {
   const parsed = setting.schema.safeParse(fromText(setting, given));
   if (parsed.success) return parsed.data;
-  const reasons = parsed.error.issues.map((issue) => issue.message).join('; ');
-  throw invalid(setting.path, given.origin, reasons, setting.description);
+  const { issues } = parsed.error;
+  const reasons = [...new Set(issues.map((issue) => issue.message))].join('; ');
+  const expected = issues.map((issue) => (issue.code === 'custom' ? issue.params?.expected : undefined));
+  const better = expected.find((each): each is string => typeof each === 'string');
+  // The value itself is not repeated: it may hold what is secret.
+  throw invalid(setting.path, given.origin, reasons, better ?? setting.description);
 }
 
 /** Flags and variables are text: numbers, booleans, lists and maps are read from it here. */
 function fromText(setting: Setting, { value, origin }: Given): unknown {
-  if (setting.path === 'roles') return expandRoles(typeof value === 'string' ? value.split(',') : value);
+  if (setting.path === 'roles') return expandRoles(splitList(value));
+  if (setting.kind === 'list') return splitList(value);
   if (typeof value !== 'string') return value;
   switch (setting.kind) {
     case 'integer':
       return /^-?\d+$/.test(value) ? Number(value) : value;
     case 'boolean':
       return { true: true, '1': true, false: false, '0': false }[value] ?? value;
-    case 'list':
-      return value.split(',').map((item) => item.trim());
     case 'map':
-      return Object.fromEntries(value.split(',').map((pair) => splitPair(pair, setting, origin)));
+      return Object.fromEntries(value.split(',').map((pair, index) => splitPair(pair, index, setting, origin)));
     case 'text':
       return value;
   }
 }
 
-function expandRoles(value: unknown): unknown {
-  const list = typeof value === 'string' ? [value] : value;
+/** A list is one text with commas, or several texts as a repeated flag gives them, each of which may have commas. */
+function splitList(value: unknown): unknown {
+  if (typeof value === 'string') return value.split(',').map((item) => item.trim());
+  return Array.isArray(value) ? value.flatMap((item) => (typeof item === 'string' ? splitList(item) : [item])) : value;
+}
+
+function expandRoles(list: unknown): unknown {
   return Array.isArray(list) && list.includes('all') ? nodeRoles : list;
 }
 
-function splitPair(pair: string, setting: Setting, origin: string): [string, string] {
+function splitPair(pair: string, index: number, setting: Setting, origin: string): [string, string] {
   const at = pair.indexOf('=');
-  if (at < 1) throw invalid(setting.path, origin, `"${pair}" has no "="`, 'key=value');
+  // A URL in a wrong place may hold a password.
+  const shown = pair.includes('@') ? `entry ${index + 1}` : `"${pair}"`;
+  if (at < 1) throw invalid(setting.path, origin, `${shown} has no "="`, 'key=value');
   return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
 }
 

@@ -18,6 +18,14 @@ const address = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/, 'expected host:port')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65535, 'expected a port from 0 to 65535');
+/** URLs stand in messages and logs, so that no password may stand in them. */
+const etcdUrl = z
+  .string()
+  .regex(/^https?:\/\/[^/]+:\d{1,5}$/, 'expected http://host:port or https://host:port')
+  .refine((text) => !text.includes('@'), {
+    message: 'a user or password stands in a URL',
+    params: { expected: 'http(s)://host:port alone, with --etcd-username and --etcd-password-file for the user' },
+  });
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'expected 1 to 128 characters of A-Z a-z 0-9 . _ -');
 const integer = (min: number, max: number) => z.int().min(min).max(max);
 const milliseconds = integer(1, 86_400_000);
@@ -146,7 +154,7 @@ export const settings: readonly Setting[] = [
   setting(
     'etcd.endpoints',
     'list',
-    z.array(z.string().regex(/^https?:\/\/[^/]+:\d{1,5}$/, 'expected http://host:port or https://host:port')),
+    z.array(etcdUrl),
     [],
     'URLs of an etcd cluster that is there already; the coordinators keep the topology in it.',
   ),

@@ -14,7 +14,10 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** Whether text would break a line or drive a terminal: controls of both sets, line and paragraph separators. */
+/**
+ * Whether text would break a line, drive a terminal, or turn the text around it: controls of both sets,
+ * line and paragraph separators, bidirectional embeddings, overrides and isolates.
+ */
 export function hasControlCharacters(text: string): boolean {
-  return /[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
+  return /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(text);
 }

@@ -28,3 +28,9 @@ export function healthListing(survey: CoordinatorSurvey, { verdict, findings }: 
     },
   };
 }
+
+/** The verdict as an item of its own, for the forms of output that print nothing but items. */
+export function verdictListing(findings: Listing<Finding>, { verdict }: ClusterVerdict): Listing<object> {
+  const item = { verdict, ...findings.extra };
+  return { kind: findings.kind, source: findings.source, items: [item], rows: [], columns: [], name: () => verdict };
+}

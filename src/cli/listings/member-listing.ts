@@ -22,11 +22,11 @@ export interface MemberItem {
 /** The members of the consensus engine as the coordinators see them; UNREACHABLE when no coordinator reports. */
 export function memberListing(survey: CoordinatorSurvey): Listing<MemberItem> {
   const best = bestReport(survey);
-  const { driver, hasQuorum, raftTerm, appliedIndex, committedIndex } = best;
+  const { driver, hasQuorum, alarms, raftTerm, appliedIndex, committedIndex } = best;
   return {
     ...listing(best.members, survey.reports, sourceOf(best)),
     unreachable: unreachableOf(survey, best),
-    extra: { driver, hasQuorum, raftTerm, appliedIndex, committedIndex },
+    extra: { driver, hasQuorum, alarms, raftTerm, appliedIndex, committedIndex },
   };
 }
 

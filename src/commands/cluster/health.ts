@@ -1,6 +1,6 @@
 import { ClusterCommand } from '../../cli/cluster-command.ts';
 import { healthExitCodes, judgeCluster } from '../../cli/cluster-verdict.ts';
-import { healthListing } from '../../cli/listings/health-listing.ts';
+import { healthListing, verdictListing } from '../../cli/listings/health-listing.ts';
 
 /** `stratum cluster health` */
 export default class ClusterHealth extends ClusterCommand {
@@ -20,7 +20,11 @@ export default class ClusterHealth extends ClusterCommand {
     const judged = judgeCluster(survey);
     const listing = healthListing(survey, judged);
     // For people each of them stands in the table already.
-    await this.print(this.isForPeople ? { ...listing, unreachable: [] } : listing);
+    // A form that prints items alone would say nothing of a healthy cluster.
+    const isOfItems = flags.field === undefined && (this.format === 'jsonl' || this.format === 'name');
+    if (isOfItems) await this.print(verdictListing(listing, judged));
+    if (!isOfItems || this.format === 'jsonl')
+      await this.print(this.isForPeople ? { ...listing, unreachable: [] } : listing);
     if (this.isForPeople) {
       const { context, coordinators } = await this.settings(flags);
       const name = coordinators.origin === 'context' ? context.value?.name : undefined;

@@ -5,6 +5,7 @@ import { changeFlags, requesterOf } from '../../cli/change-flags.ts';
 import { ClusterCommand } from '../../cli/cluster-command.ts';
 import { confirm } from '../../cli/confirm.ts';
 import { coordinatorLeader, leaderListing, parseScope } from '../../cli/listings/leader-listing.ts';
+import { type PlannedChange, planListing } from '../../cli/listings/plan-listing.ts';
 import { addressOfCoordinator, successorOf } from '../../cli/successor.ts';
 
 /** `stratum leader transfer` */
@@ -38,14 +39,16 @@ export default class LeaderTransfer extends ClusterCommand {
       const now = coordinatorLeader(before);
       const { leaderId } = before;
       const targetId = successorOf(survey, leaderId, args.coordinator);
+      const target = targetId === '' ? 'another coordinator' : targetId;
+      if (flags['dry-run']) {
+        const plan = transferPlan(leaderId ?? '', targetId, target);
+        if (!this.isForPeople) await this.print(planListing(plan, source));
+        await this.say(plan.detail);
+        return;
+      }
       if (targetId === leaderId) {
         await this.print(now);
         await this.say(`${targetId} leads already`);
-        return;
-      }
-      const target = targetId === '' ? 'another coordinator' : targetId;
-      if (flags['dry-run']) {
-        await this.say(`would move the leadership from ${leaderId} to ${target}`);
         return;
       }
       await confirm(`Move the leadership of the coordinators from ${leaderId} to ${target}?`, flags, this.io);
@@ -56,6 +59,13 @@ export default class LeaderTransfer extends ClusterCommand {
     });
     return undefined;
   }
+}
+
+/** `named` is the target for people. */
+function transferPlan(leaderId: string, target: string, named: string): PlannedChange {
+  const changes = target !== leaderId;
+  const detail = changes ? `would move the leadership from ${leaderId} to ${named}` : `${named} leads already`;
+  return { action: 'leader transfer', target, changes, before: { leaderId }, after: { leaderId: target }, detail };
 }
 
 function cannotMove(scope: string): StratumError {

@@ -48,6 +48,12 @@ describe('the verdict on a cluster', () => {
       /topology of coordinator-3 is 61 s old/,
     ],
     [
+      'etcd refuses changes for want of space',
+      survey(formed, { reports: reports({ alarms: ['alarm:NOSPACE'] }) }),
+      'no-quorum',
+      /^the etcd consensus refuses every change: alarm:NOSPACE/,
+    ],
+    [
       'whoever answers sees no quorum',
       survey(formed, { reports: [sampleReport(3, { hasQuorum: false })], silent: [away(1), away(2)] }),
       'no-quorum',

@@ -111,6 +111,7 @@ export function sampleReport(number: number, changes: Partial<CoordinatorReport>
     appliedIndex: 100n,
     committedIndex: 101n,
     hasQuorum: true,
+    alarms: [],
     nodeId: `coordinator-${number}`,
     address: `coordinator-${number}.test:7480`,
     isLeader: number === 1,
@@ -140,6 +141,7 @@ export class FakeCluster implements ClusterConnection {
     appliedIndex: 14n,
     committedIndex: 14n,
     hasQuorum: true,
+    alarms: [],
   };
   /** What the coordinators report, when it is not what `consensus` says. */
   reports: readonly CoordinatorReport[] | undefined;

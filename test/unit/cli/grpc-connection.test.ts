@@ -71,6 +71,18 @@ describe('a connection to a cluster', () => {
     await expect(survey).rejects.toBe(reason);
   });
 
+  it('changes what is asked for also when the first coordinator accepts and never answers', async () => {
+    const { address } = await coordinators.start();
+    const options = { timeoutMs: 2_500, signal: new AbortController().signal };
+    const cluster = new GrpcConnection(
+      { ...options, coordinators: [await coordinators.startSilent(), address] },
+      { clock: systemClock, random: systemRandom },
+    );
+    open.push(cluster);
+    const moved = cluster.transferLeader('coordinator-1', { actor: 'ada', reason: '' });
+    expect(await moved).toEqual({ leaderId: 'coordinator-1', term: 1n });
+  });
+
   it('watches the topology', async () => {
     const { address } = await coordinators.start({ topology: formedCluster() });
     const end = new AbortController();
@@ -120,6 +132,38 @@ describe('a command over gRPC', () => {
     const env = { STRATUM_COORDINATORS: `127.0.0.1:1,${address}` };
     const byVariable = await runCommand(['leader', 'show', '--field', 'address'], { ...world, env });
     expect(byVariable).toMatchObject({ exitCode: 0, stdout: `${address}\n` });
+  });
+
+  it.each([
+    [['leader', 'show', '--field', 'leaderId'], 'coordinator-1\n'],
+    [['node', 'list', '--field', 'source.node'], 'coordinator\n'],
+    [['leader', 'transfer', '--dry-run', '--field', 'before.leaderId'], 'coordinator-1\n'],
+  ])('goes on at the next coordinator when the first accepts and never answers: %j', async (argv, expected) => {
+    const { address } = await coordinators.start({ topology: formedCluster() });
+    const among = ['--coordinator', await coordinators.startSilent(), '--coordinator', address];
+    const { exitCode, stdout } = await runCommand([...argv, ...among, '--timeout', '2500ms'], world);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expected });
+  });
+
+  it('lists the nodes without a leader, and tells a program what is missing and why', async () => {
+    const topology = formedCluster();
+    const { address } = await coordinators.startFollower(undefined, topology);
+    const argv = ['node', 'list', '--coordinator', address, '--timeout', '2s', '-o', 'json'];
+    const { exitCode, stdout } = await runCommand(argv, world);
+    expect(exitCode).toBe(0);
+    const { items, unreachable } = JSON.parse(stdout);
+    expect(items).toHaveLength(topology.nodes.size);
+    expect(unreachable).toEqual([{ node: 'leader', reason: expect.stringContaining('no coordinator leads') }]);
+  });
+
+  it('names every coordinator that it waited for', async () => {
+    const silent = await Promise.all([1, 2, 3].map(() => coordinators.startSilent()));
+    const argv = ['leader', 'show', ...silent.flatMap((address) => ['--coordinator', address]), '-o', 'json'];
+    const { exitCode, stderr } = await runCommand([...argv, '--timeout', '1300ms'], world);
+    const { message } = JSON.parse(stderr);
+    const named = silent.filter((address) => message.includes(address));
+    // Each is waited for a second while there are others: the third may have no time left.
+    expect({ exitCode, named: named.slice(0, 2) }).toEqual({ exitCode: 7, named: silent.slice(0, 2) });
   });
 
   it('ends with 7 and one line when no coordinator answers', async () => {

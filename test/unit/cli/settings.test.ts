@@ -16,6 +16,7 @@ const file = (changes: Partial<ContextFile> = {}): ContextFile => ({
 describe('the settings of a command', () => {
   const empty = file({ current: undefined, contexts: [], settings: {} });
   const cases: readonly [string, SettingFlags, Record<string, string>, ContextFile, readonly string[], string][] = [
+    ['flag', { coordinator: ['a:1,b:2', 'c:3'] }, {}, file(), ['a:1', 'b:2', 'c:3'], '--coordinator'],
     ['flag', { coordinator: ['flag:4'] }, { STRATUM_COORDINATORS: 'env:5' }, file(), ['flag:4'], '--coordinator'],
     ['environment', {}, { STRATUM_COORDINATORS: 'env:5, env:6' }, file(), ['env:5', 'env:6'], 'STRATUM_COORDINATORS'],
     ['context', {}, {}, file(), ['ci:1'], 'ci'],

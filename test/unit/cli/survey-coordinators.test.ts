@@ -14,7 +14,7 @@ function answerOf(number: number, version = 14n): CoordinatorAnswer {
   const { leaderId, members, ...report } = sampleReport(number, { version });
   return {
     leader: { ...report, leaderId: leaderId ?? '', leaderAddress: at(1) },
-    consensus: { ...report, members: [...members], ageMs: 0n },
+    consensus: { ...report, members: [...members], alarms: [], ageMs: 0n },
     error: undefined,
   };
 }

@@ -55,6 +55,31 @@ describe('a call to the leader', () => {
     expect(leader.consensus.current().version).toBe(1n);
   });
 
+  it('names also the last one that it asked, for less than a whole try', async () => {
+    const silent = [await coordinators.startSilent(), await coordinators.startSilent()];
+    const client = coordinators.client(silent, { attemptTimeoutMs: 200 });
+    await expect(client.getLeader({ timeoutMs: 300 })).rejects.toSatisfy(
+      (error) =>
+        hasCode(error, 'DEADLINE_EXCEEDED') && silent.every((address) => error.details.endpoint.includes(address)),
+    );
+  });
+
+  it('gives a transfer longer than one try of a read, and asks for it once', async () => {
+    const { address, consensus } = await coordinators.start();
+    const read = coordinators.client([await coordinators.startSilent()], { timeoutMs: 300, attemptTimeoutMs: 300 });
+    const transfer = consensus.transfer.bind(consensus);
+    const targets: (string | undefined)[] = [];
+    consensus.transfer = async (target) => {
+      targets.push(target);
+      await expect(read.getLeader()).rejects.toThrow();
+      return transfer(target);
+    };
+    const client = coordinators.client([address], { attemptTimeoutMs: 150 });
+    const by = { actor: 'ada', reason: '' };
+    expect(await client.transferLeader('coordinator-1', by)).toMatchObject({ leaderId: 'coordinator-1' });
+    expect(targets).toEqual(['coordinator-1']);
+  });
+
   it('finds a leader that comes back while it waits', async () => {
     const first = await coordinators.start();
     const client = coordinators.client([first.address]);

@@ -1,8 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { asStratumError } from '../../../src/base/errors.ts';
 import { Lifecycle, type Part } from '../../../src/base/lifecycle.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import type { Consensus } from '../../../src/consensus/consensus.ts';
@@ -14,6 +18,23 @@ import { startEtcd } from '../../conformance/etcd-process.ts';
 import { recordingLog } from '../base/recording-log.ts';
 
 let folder: string;
+let sampleCertificate = '';
+let sampleKey = '';
+beforeAll(async () => {
+  const made = mkdtempSync(join(tmpdir(), 'stratum-certificate-'));
+  const [key, certificate] = [join(made, 'key.pem'), join(made, 'certificate.pem')];
+  const how = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=c'];
+  await promisify(execFile)('openssl', [...how, '-keyout', key, '-out', certificate]);
+  sampleKey = readFileSync(key, 'utf8');
+  sampleCertificate = readFileSync(certificate, 'utf8');
+  rmSync(made, { recursive: true });
+});
+
+function newKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
 let lifecycle: Lifecycle;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'stratum-coordinator-consensus-'));
@@ -111,9 +132,66 @@ describe('the consensus of a coordinator', () => {
 
   it.each(['etcd.caFile', 'etcd.passwordFile'])('names the setting of a file that cannot be read: %s', async (path) => {
     const file = join(folder, 'file');
-    writeFileSync(file, 'secret\n');
+    writeFileSync(file, sampleCertificate);
     const whole = { 'etcd.caFile': file, 'etcd.passwordFile': file, [path]: join(folder, 'missing') };
     const flags = { 'etcd.endpoints': 'https://127.0.0.1:1', 'etcd.username': 'u', ...whole };
     await expect(build(flags)).rejects.toMatchObject({ code: 'CONFIG_INVALID', details: { field: path } });
+  });
+
+  const flagsOfFiles = {
+    'etcd.caFile': '--etcd-ca-file',
+    'etcd.certFile': '--etcd-cert-file',
+    'etcd.keyFile': '--etcd-key-file',
+    'etcd.passwordFile': '--etcd-password-file',
+  };
+
+  /** Flags with files of the test's own certificate, some of them with other contents; undefined is no file. */
+  function secrets(contents: Readonly<Record<string, string | undefined>>) {
+    const flags: Record<string, unknown> = { 'etcd.endpoints': 'https://127.0.0.1:1', 'etcd.username': 'u' };
+    const right = {
+      'etcd.caFile': sampleCertificate,
+      'etcd.certFile': sampleCertificate,
+      'etcd.keyFile': sampleKey,
+      'etcd.passwordFile': 'secret',
+    };
+    for (const [path, content] of Object.entries({ ...right, ...contents })) {
+      const file = join(folder, path);
+      if (content !== undefined) writeFileSync(file, content);
+      flags[path] = file;
+    }
+    return flags;
+  }
+
+  it('takes certificates with text around them', async () => {
+    const bundle = `An authority\n${sampleCertificate}\nAnother\n${sampleCertificate}`;
+    const { consensus } = await build(secrets({ 'etcd.caFile': bundle }));
+    await consensus.stop();
+  });
+
+  const begin = '-----BEGIN CERTIFICATE-----';
+  it.each<[string, keyof typeof flagsOfFiles, string | undefined]>([
+    ['an authority that is no PEM', 'etcd.caFile', 'hunter2'],
+    ['an authority that is a broken PEM', 'etcd.caFile', `${begin}\nhunter2\n-----END CERTIFICATE-----\n`],
+    [
+      'an authority of which the second is broken',
+      'etcd.caFile',
+      `${'{certificate}'}${begin}\nAA==\n-----END CERTIFICATE-----\n`,
+    ],
+    ['a certificate that is no PEM', 'etcd.certFile', 'hunter2'],
+    ['a certificate that is empty', 'etcd.certFile', ''],
+    ['a key that is no PEM', 'etcd.keyFile', 'hunter2'],
+    ['a key that is a certificate', 'etcd.keyFile', '{certificate}'],
+    ['a key of another certificate', 'etcd.keyFile', '{other key}'],
+    ['a password that is not there', 'etcd.passwordFile', undefined],
+  ])('names the flag of a file that is of no use: %s', async (_what, path, content) => {
+    const text = content?.replace('{certificate}', sampleCertificate).replace('{other key}', newKey());
+    const refusal = await build(secrets({ [path]: text })).catch(asStratumError);
+    expect(refusal).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(flagsOfFiles[path]),
+      hint: expect.stringContaining(flagsOfFiles[path]),
+      details: { field: path },
+    });
+    expect(JSON.stringify(refusal)).not.toContain('hunter2');
   });
 });

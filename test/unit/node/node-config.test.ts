@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { asStratumError, type StratumError } from '../../../src/base/errors.ts';
 import { type ConfigSources, isLoopback, loadNodeConfig, splitAddress } from '../../../src/node/node-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stratum-config-'));
@@ -11,6 +12,15 @@ function yaml(text: string): string {
   const path = join(folder, 'node.yaml');
   writeFileSync(path, text);
   return path;
+}
+
+function refusalOf(sources: ConfigSources): StratumError {
+  try {
+    loadNodeConfig(sources);
+  } catch (error) {
+    return asStratumError(error);
+  }
+  throw new Error('it was not refused');
 }
 
 const minimal = { roles: 'object', dataDir: '/data', coordinators: '127.0.0.1:7480' };
@@ -59,6 +69,22 @@ describe('the configuration of a node', () => {
     expect(config.cluster).toMatchObject({ replicationFactor: 5, writeQuorum: 3 });
     expect(config.labels).toEqual({ zone: 'a', rack: 'r1' });
     expect(config.git.createOnPush).toBe(false);
+  });
+
+  it.each([
+    ['in one', 'a:1,b:2,c:3'],
+    ['in one of several', ['a:1', 'b:2, c:3']],
+    ['one each', ['a:1', 'b:2', 'c:3']],
+  ])('takes a list from a flag with commas or repeated: %s', (_what, coordinators) => {
+    expect(load({ flags: { coordinators } }).coordinators).toEqual(['a:1', 'b:2', 'c:3']);
+  });
+
+  it('takes roles with commas or repeated', () => {
+    expect(load({ flags: { roles: ['object,metadata', 'frontend'] } }).roles).toEqual([
+      'object',
+      'metadata',
+      'frontend',
+    ]);
   });
 
   const refused: readonly [string, ConfigSources, RegExp][] = [
@@ -155,6 +181,39 @@ describe('the etcd of a coordinator', () => {
     expect(() => coordinator(flags)).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
     );
+  });
+
+  it.each([
+    'http://root:hunter2@127.0.0.1:2379',
+    'https://root:hunter2@e1.example:2379',
+    'https://root:hun/hunter2@e1.example:2379',
+    'https://root:hun,hunter2@e1.example:2379',
+    'root:hunter2@e1.example:2379',
+  ])('takes no password from a URL, and does not repeat it: %s', (url) => {
+    const file = yaml(`etcd:\n  endpoints: [${url}]\n`);
+    for (const sources of [
+      { flags: { 'etcd.endpoints': [url] } },
+      { env: { STRATUM_ETCD_ENDPOINTS: url } },
+      { file },
+    ]) {
+      const flags = { roles: 'coordinator', dataDir: '/d', nodeId: 'c1', ...('flags' in sources ? sources.flags : {}) };
+      const refusal = refusalOf({ ...sources, flags });
+      expect(refusal).toMatchObject({
+        code: 'CONFIG_INVALID',
+        hint: expect.stringMatching(/--etcd-username.*--etcd-password-file/),
+      });
+      expect(JSON.stringify([refusal.message, refusal.hint, refusal.details])).not.toContain('hunter2');
+    }
+  });
+
+  it('does not repeat a password that stands in a wrong place', () => {
+    const flags = { roles: 'coordinator', dataDir: '/d', nodeId: 'c1' };
+    const url = 'http://root:hunter2@127.0.0.1:2379';
+    for (const sources of [{ flags: { ...flags, 'etcd.peers': url } }, { flags, file: yaml(`a: "${url}\n`) }]) {
+      const refusal = refusalOf(sources);
+      expect(refusal.code).toBe('CONFIG_INVALID');
+      expect(JSON.stringify([refusal.message, refusal.hint, refusal.details])).not.toContain('hunter2');
+    }
   });
 
   it.each<[string, Readonly<Record<string, unknown>>]>([

@@ -24,6 +24,10 @@ describe('validateRequester', () => {
     ['a reason with a NUL', { reason: '\0' }, 'audit.reason'],
     ['a reason with a C1 control', { reason: 'a\u0085' }, 'audit.reason'],
     ['a reason with a paragraph separator', { reason: 'a\u2029b' }, 'audit.reason'],
+    ['an actor with a bidirectional override', { actor: 'a\u202eb' }, 'audit.actor'],
+    ['a reason with a bidirectional embedding', { reason: 'a\u202ab' }, 'audit.reason'],
+    ['a reason with a bidirectional isolate', { reason: 'a\u2066b' }, 'audit.reason'],
+    ['a reason with the end of an isolate', { reason: 'a\u2069b' }, 'audit.reason'],
   ])('refuses %s and names the field', (_, changes, field) => {
     expect(() => validateRequester({ ...sampleRequester, ...changes }, 'audit')).toThrow(
       expect.toSatisfy((error) => hasCode(error, 'INVALID_ARGUMENT') && error.details.field === field),

@@ -5,6 +5,7 @@ import { ClusterCommand } from '../../../cli/cluster-command.ts';
 import { confirm } from '../../../cli/confirm.ts';
 import { changeableEngine, keepsQuorumWithNew, majorityOf } from '../../../cli/engine-members.ts';
 import { changedMembers } from '../../../cli/listings/member-listing.ts';
+import { type PlannedChange, planListing } from '../../../cli/listings/plan-listing.ts';
 import { parseAddress } from '../../../cli/parse-address.ts';
 import type { ConsensusMemberPlace, ConsensusMemberStatus } from '../../../consensus/consensus.ts';
 import { validateNodeId } from '../../../topology/validate-registration.ts';
@@ -29,8 +30,9 @@ export default class ClusterMemberAdd extends ClusterCommand {
       const { members: before } = changeableEngine(await cluster.consensusStatuses());
       const isThere = before.some((member) => isSame(member, place));
       if (flags['dry-run']) {
-        const what = isThere ? 'is a member already: nothing to do' : `would be added to ${before.length} members`;
-        await this.say(`${place.nodeId} ${what}`);
+        const plan = additionPlan(place, before, isThere);
+        if (!this.isForPeople) await this.print(planListing(plan, source));
+        await this.say(plan.detail);
         return;
       }
       // Until the new member runs it counts among those that a majority is made of.
@@ -55,6 +57,24 @@ function parseMember(text: string): ConsensusMemberPlace {
   }
   validateNodeId(nodeId, 'member');
   return { nodeId, peerAddress: parseAddress(address, 'member') };
+}
+
+function additionPlan(
+  { nodeId, peerAddress }: ConsensusMemberPlace,
+  members: readonly ConsensusMemberStatus[],
+  isThere: boolean,
+): PlannedChange {
+  const what = isThere ? 'is a member already: nothing to do' : `would be added to ${members.length} members`;
+  const before = members.map(({ id, address }) => ({ id, address }));
+  const after = isThere ? before : [...before, { id: nodeId, address: peerAddress }];
+  return {
+    action: 'member add',
+    target: nodeId,
+    changes: !isThere,
+    before: { members: before },
+    after: { members: after },
+    detail: `${nodeId} ${what}`,
+  };
 }
 
 function riskOf({ nodeId }: ConsensusMemberPlace, members: readonly ConsensusMemberStatus[]): string {

@@ -4,7 +4,9 @@ import { ClusterCommand } from '../../../cli/cluster-command.ts';
 import { confirm } from '../../../cli/confirm.ts';
 import { changeableEngine, majorityOf } from '../../../cli/engine-members.ts';
 import { changedMembers } from '../../../cli/listings/member-listing.ts';
+import { type PlannedChange, planListing } from '../../../cli/listings/plan-listing.ts';
 import { nearest } from '../../../cli/nearest.ts';
+import type { ConsensusMemberStatus } from '../../../consensus/consensus.ts';
 import { validateMemberId } from '../../../topology/validate-member.ts';
 
 /** `stratum cluster member remove` */
@@ -34,18 +36,22 @@ export default class ClusterMemberRemove extends ClusterCommand {
       const source = await this.announceChange(flags, cluster);
       const { members } = changeableEngine(await cluster.consensusStatuses());
       if (!members.some(({ id }) => id === nodeId)) {
+        const plan = removalPlan(nodeId, members, `${nodeId} is no member: nothing to do`);
         const ids = members.map(({ id }) => id);
         const meant = nearest(nodeId, ids);
-        await this.say(`${nodeId} is no member: nothing to do`);
+        await this.say(plan.detail);
         await this.say(meant === undefined ? `members: ${ids.join(', ')}` : `did you mean "${meant}"?`);
-        await this.print(changedMembers(members, source));
+        if (flags['dry-run'] && !this.isForPeople) await this.print(planListing(plan, source));
+        else await this.print(changedMembers(members, source));
         return;
       }
       const rest = members.filter(({ id }) => id !== nodeId);
       const answering = rest.filter(({ reachable }) => reachable).length;
       const left = `${rest.length} members are left, of which ${answering} answer and ${majorityOf(rest.length)} must`;
       if (flags['dry-run']) {
-        await this.say(`would remove ${nodeId}: ${left}`);
+        const plan = removalPlan(nodeId, members, `would remove ${nodeId}: ${left}`);
+        if (!this.isForPeople) await this.print(planListing(plan, source));
+        await this.say(plan.detail);
         return;
       }
       await confirm(`Remove ${nodeId} from the consensus engine? ${left}.`, flags, this.io);
@@ -55,4 +61,11 @@ export default class ClusterMemberRemove extends ClusterCommand {
     });
     return undefined;
   }
+}
+
+function removalPlan(target: string, members: readonly ConsensusMemberStatus[], detail: string): PlannedChange {
+  const before = members.map(({ id, address }) => ({ id, address }));
+  const after = before.filter(({ id }) => id !== target);
+  const changes = after.length < before.length;
+  return { action: 'member remove', target, changes, before: { members: before }, after: { members: after }, detail };
 }

@@ -54,6 +54,30 @@ describe('stratum cluster health', () => {
     expect((await health(cluster)).stderr).toBe('nobody could tell how 127.0.0.1:7480 is\n');
   });
 
+  it('says the verdict of a healthy cluster also in the forms of items alone', async () => {
+    const cluster = new FakeCluster();
+    expect(await health(cluster, '-o', 'name')).toMatchObject({ exitCode: 0, stdout: 'healthy\n' });
+    const { exitCode, stdout } = await health(cluster, '-o', 'jsonl');
+    expect(exitCode).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'healthy', reasons: [], clusterId: 'cluster-a' });
+    expect((await health(cluster, '-o', 'jsonl', '--field', 'verdict')).stdout).toBe('healthy\n');
+  });
+
+  it('puts the verdict before what is wrong in JSON lines, and names it alone', async () => {
+    const cluster = new FakeCluster();
+    cluster.topology = sampleTopology({ 'object-1': 'DOWN' });
+    const { exitCode, stdout } = await health(cluster, '-o', 'jsonl');
+    expect(exitCode).toBe(5);
+    const [first, ...findings] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ verdict: 'degraded', reasons: findings.map(({ reason }) => reason) });
+    expect(findings).toContainEqual(expect.objectContaining({ command: 'stratum node show object-1' }));
+    expect((await health(cluster, '-o', 'name')).stdout).toBe('degraded\n');
+  });
+
   it('gives the verdict alone to a script', async () => {
     expect((await health(new FakeCluster(), '--field', 'verdict')).stdout).toBe('healthy\n');
   });

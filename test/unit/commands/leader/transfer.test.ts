@@ -74,6 +74,22 @@ describe('stratum leader transfer', () => {
   });
 
   it.each([
+    ['moves', [], 'coordinator-3', true],
+    ['has nothing to move', ['coordinator-1'], 'coordinator-1', false],
+  ])('gives a program the plan when it %s', async (_what, argv, leaderId, changes) => {
+    const cluster = threeCoordinators();
+    const { exitCode, stdout } = await transfer(cluster, [...argv, '--dry-run', '-o', 'json']);
+    expect({ exitCode, changes: cluster.changes }).toEqual({ exitCode: 0, changes: [] });
+    const action = { action: 'leader transfer', target: leaderId, changes };
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: 'Plan',
+      dryRun: true,
+      source: { version: '14' },
+      items: [{ ...action, before: { leaderId: 'coordinator-1' }, after: { leaderId } }],
+    });
+  });
+
+  it.each([
     ['a coordinator that there is not', ['coordinatr-2'], 3, /did you mean "coordinator-2"/],
     ['a node of another role', ['object-1'], 3, /no coordinator "object-1"/],
     ['the leader of a partition', ['--scope', 'partition:1'], 1, /cannot move the leader of partition:1/],

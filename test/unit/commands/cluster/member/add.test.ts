@@ -59,6 +59,22 @@ describe('stratum cluster member add', () => {
     expect(stderr).toContain('would be added to 3 members');
   });
 
+  it.each([
+    ['a new member', 'coordinator-4=10.0.0.4:2380', true, 4],
+    ['one that is there', 'coordinator-2=10.0.0.2:2380', false, 3],
+  ])('gives a program the plan for %s', async (_what, member, changes, count) => {
+    const cluster = threeMembers();
+    const { stdout } = await add(cluster, [member, '--dry-run', '-o', 'json']);
+    const [target, address] = member.split('=');
+    const { kind, items } = JSON.parse(stdout);
+    expect({ kind, changed: cluster.changes }).toEqual({ kind: 'Plan', changed: [] });
+    expect(items).toMatchObject([{ action: 'member add', target, changes }]);
+    expect(items[0].before.members).toHaveLength(3);
+    expect(items[0].after.members).toHaveLength(count);
+    expect(items[0].after.members).toContainEqual({ id: target, address });
+    expect((await add(cluster, [member, '--dry-run', '-o', 'name'])).stdout).toBe(`member/${target}\n`);
+  });
+
   it('does not pretend that an embedded coordinator has members', async () => {
     const cluster = new FakeCluster();
     expect(await add(cluster, ['coordinator-4=10.0.0.4:2380', '--dry-run'])).toMatchObject({

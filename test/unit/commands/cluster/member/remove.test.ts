@@ -48,6 +48,19 @@ describe('stratum cluster member remove', () => {
     expect(stderr).toContain('would remove coordinator-3');
   });
 
+  it.each([
+    ['a member', 'coordinator-3', true, ['coordinator-1', 'coordinator-2']],
+    ['what is none', 'coordinator-9', false, ['coordinator-1', 'coordinator-2', 'coordinator-3']],
+  ])('gives a program the plan for %s', async (_what, target, changes, left) => {
+    const cluster = threeMembers();
+    const { stdout } = await remove(cluster, [target, '--dry-run', '-o', 'json']);
+    const { kind, items } = JSON.parse(stdout);
+    expect({ kind, changed: cluster.changes }).toEqual({ kind: 'Plan', changed: [] });
+    expect(items).toMatchObject([{ action: 'member remove', target, changes }]);
+    expect(items[0].before.members).toHaveLength(3);
+    expect(items[0].after.members.map(({ id }: { id: string }) => id)).toEqual(left);
+  });
+
   it('refuses an id that is none', async () => {
     expect(await remove(threeMembers(), ['a b'])).toMatchObject({ exitCode: 2, stdout: '' });
   });

@@ -1,0 +1,33 @@
+import type { Listing, Source } from '../output/envelope.ts';
+
+/** What a change would do to the coordinators or their engine, in JSON. */
+export interface PlannedChange {
+  readonly action: 'leader transfer' | 'member add' | 'member remove';
+  /** Id of the coordinator that it is about; empty where the choice is the leader's. */
+  readonly target: string;
+  /** False when there is nothing to do. */
+  readonly changes: boolean;
+  /** What the change is about, as it is and as it would be. */
+  readonly before: object;
+  readonly after: object;
+  /** For people. */
+  readonly detail: string;
+}
+
+/** The answer to --dry-run. */
+export function planListing(change: PlannedChange, source: Source): Listing<PlannedChange> {
+  return {
+    kind: 'Plan',
+    source,
+    items: [change],
+    rows: [change],
+    columns: [
+      { header: 'action', value: ({ action }) => action },
+      { header: 'target', value: ({ target }) => target },
+      { header: 'changes', value: ({ changes }) => changes },
+      { header: 'detail', value: ({ detail }) => detail },
+    ],
+    name: ({ action, target }) => `${action === 'leader transfer' ? 'node' : 'member'}/${target}`,
+    extra: { dryRun: true },
+  };
+}
