@@ -29,7 +29,7 @@ const cases = [
   },
   {
     title: 'stand still',
-    awayMs: 15_000,
+    awayMs: 25_000,
     begin: async (cluster: CoordinatorCluster) => {
       for (const id of cluster.coordinatorIds) cluster.coordinator(id).process.signal('SIGSTOP', 'tree');
     },
