@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { asStratumError } from '../../../src/base/errors.ts';
 import { Lifecycle, type Part } from '../../../src/base/lifecycle.ts';
@@ -16,19 +14,10 @@ import { loadNodeConfig } from '../../../src/node/node-config.ts';
 import { leading } from '../../conformance/consensus.ts';
 import { startEtcd } from '../../conformance/etcd-process.ts';
 import { recordingLog } from '../base/recording-log.ts';
+import { selfSignedCertificate } from './self-signed-certificate.ts';
 
 let folder: string;
-let sampleCertificate = '';
-let sampleKey = '';
-beforeAll(async () => {
-  const made = mkdtempSync(join(tmpdir(), 'stratum-certificate-'));
-  const [key, certificate] = [join(made, 'key.pem'), join(made, 'certificate.pem')];
-  const how = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=c'];
-  await promisify(execFile)('openssl', [...how, '-keyout', key, '-out', certificate]);
-  sampleKey = readFileSync(key, 'utf8');
-  sampleCertificate = readFileSync(certificate, 'utf8');
-  rmSync(made, { recursive: true });
-});
+const { certificate: sampleCertificate, key: sampleKey } = selfSignedCertificate();
 
 function newKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });

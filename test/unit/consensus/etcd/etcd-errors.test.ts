@@ -1,5 +1,4 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { Etcd3 } from 'etcd3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { EtcdStore, type EtcdStoreOptions } from '../../../../src/consensus/etcd/etcd-store.ts';
@@ -9,16 +8,13 @@ let etcd: EtcdProcess;
 const stores: EtcdStore[] = [];
 beforeAll(async () => {
   etcd = await startEtcd();
-  for (const words of [
-    ['user', 'add', 'root:secret'],
-    ['user', 'add', 'ada:secret'],
-    ['auth', 'enable'],
-  ]) {
-    await promisify(execFile)('etcdctl', ['--endpoints', etcd.endpoint, ...words], {
-      env: { PATH: process.env.PATH, ETCDCTL_API: '3' },
-      timeout: 20_000,
-    });
-  }
+  const admin = new Etcd3({ hosts: etcd.endpoint });
+  await admin.role('root').create();
+  await admin.user('root').create('secret');
+  await admin.user('root').addRole('root');
+  await admin.user('ada').create('secret');
+  await admin.auth.authEnable();
+  admin.close();
 });
 afterAll(async () => {
   for (const store of stores) store.close();
