@@ -161,7 +161,7 @@ export class EmbeddedConsensus implements Consensus {
     const historyMax = BigInt(this.#options.historyMax ?? defaultHistoryMax);
     const isFull = update.version > historyMax;
     await this.#store.write({ topology, update, ...(isFull ? { forgetUpTo: update.version - historyMax } : {}) });
-    this.#copy.apply(update);
+    this.#copy.commit(update, topology);
     return { topology, update };
   }
 

@@ -41,6 +41,13 @@ export class TopologyCopy {
     committed.commit(update, applyUpdate(committed.topology, update));
   }
 
+  /** The same for whoever has the topology at hand that the update leads to. */
+  commit(update: TopologyUpdate, topology: Topology): void {
+    const committed = this.#committed;
+    if (committed === undefined || update.version <= committed.topology.version) return;
+    committed.commit(update, topology);
+  }
+
   /** Begins with a topology, which nobody has heard of yet. */
   begin(topology: Topology, updates: readonly TopologyUpdate[] = []): void {
     const log = new TopologyLog({ topology, updates, updatesMax: this.#updatesMax }, { log: this.#log });

@@ -4,6 +4,7 @@ import { asStratumError, explain, hasCode, StratumError } from '../base/errors.t
 import type { Part } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import { WakeablePause } from '../base/wakeable-pause.ts';
 import { coordinatorBackoff } from '../client/coordinator-backoff.ts';
 import type { CoordinatorClient, Registered } from '../client/coordinator-client.ts';
 import type { NodeStats } from '../rpc/gen/stratum/v1/types.ts';
@@ -55,6 +56,8 @@ export class Membership implements Part {
   readonly #options: MembershipOptions;
   readonly #modules: MembershipModules;
   readonly #stopped = new AbortController();
+  /** Ends early for an announcement or a stop. */
+  readonly #pause: WakeablePause;
   readonly #firstRegistration = Promise.withResolvers<void>();
   #running: Promise<void> = Promise.resolve();
   #clusterId: string | undefined;
@@ -65,12 +68,11 @@ export class Membership implements Part {
   #namedVersion = 0n;
   #stats: NodeStats | undefined;
   #isCollecting = false;
-  #wake: () => void = () => undefined;
-  #isAnnounced = false;
 
   constructor(options: MembershipOptions, modules: MembershipModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#pause = new WakeablePause(modules);
     this.#clusterId = options.clusterId;
     this.#firstRegistration.promise.catch(() => undefined); // Nobody has to wait for it.
   }
@@ -110,8 +112,7 @@ export class Membership implements Part {
 
   /** Something has changed (readiness): the next heartbeat goes out now. */
   announce(): void {
-    this.#isAnnounced = true;
-    this.#wake();
+    this.#pause.wake();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -119,7 +120,7 @@ export class Membership implements Part {
     for (let failures = 0; !signal.aborted; ) {
       const beganMs = clock.monotonicMs();
       let pauseMs = this.#intervalMs;
-      this.#isAnnounced = false;
+      this.#pause.rearm();
       try {
         if (!this.#isRegistered) await this.#register(signal);
         await this.#beat(signal);
@@ -139,7 +140,7 @@ export class Membership implements Part {
           ? refusedPauseMs
           : Math.min(this.#intervalMs, backoffMs(failures, coordinatorBackoff, random));
       }
-      await this.#pause(pauseMs, signal);
+      await this.#pause.wait(pauseMs, signal);
     }
   }
 
@@ -216,19 +217,5 @@ export class Membership implements Part {
       log.info(fields, 'not known to the coordinators; registers again');
     } else if (failures === 1) log.warn(fields, 'no heartbeat was taken; goes on trying');
     else log.debug(fields, 'no heartbeat was taken; goes on trying');
-  }
-
-  /** Ends early for an announcement or a stop. */
-  async #pause(pauseMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#isAnnounced || pauseMs <= 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    this.#wake = wake;
-    const timer = this.#modules.clock.after(pauseMs, wake);
-    signal.addEventListener('abort', wake, { once: true });
-    await promise;
-    timer.cancel();
-    signal.removeEventListener('abort', wake);
-    this.#wake = () => undefined;
   }
 }

@@ -15,7 +15,7 @@ import { GrpcServer } from '../rpc/grpc-server.ts';
 import { messageBytesMax, smallMessageBytesMax } from '../rpc/limits.ts';
 import { DataFolder } from '../store/data-folder.ts';
 import { createLog } from '../telemetry/log.ts';
-import { Metrics } from '../telemetry/metrics.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { NodeRegistration, Topology } from '../topology/topology.ts';
 import type { CoordinatorNode } from './coordinator/coordinator.ts';
 import { buildConsensus } from './coordinator-consensus.ts';
@@ -89,7 +89,7 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
     { cacheFile: join(folder.path, 'topology.cache') },
     { feed: { watchTopology: (since, signal) => client().watchTopology(since, signal) }, clock, random, log },
   );
-  const metrics = new Metrics();
+  const metrics = lazily(async () => new (await import('../telemetry/metrics.ts')).Metrics());
   const parts: NodeParts = { ...modules, folder, channels, listener, view, client, metrics };
 
   const object = roles.includes('object') ? await startObject(config, lifecycle, parts) : undefined;
@@ -134,7 +134,8 @@ interface NodeParts extends NodeModules {
   readonly view: TopologyView;
   /** Made at its first use: the address of a process's own coordinator is known only once it listens. */
   readonly client: () => CoordinatorClient;
-  readonly metrics: Metrics;
+  /** Loaded where somebody counts or reads them: the library costs memory and time at the start. */
+  readonly metrics: () => Promise<Metrics>;
 }
 
 interface RoleParts extends NodeParts {
@@ -181,15 +182,18 @@ async function buildCoordinator(
   lifecycle: Lifecycle,
   parts: NodeParts & { readonly address: () => string },
 ): Promise<CoordinatorNode> {
-  const { clock, log, folder, metrics } = parts;
+  const { clock, log, folder } = parts;
   const { CoordinatorNode } = await import('./coordinator/coordinator.ts');
   const startPart = (part: Part) => lifecycle.start(part);
   const place = { folder: folder.path, hasJoinedBefore: folder.clusterId !== undefined };
   const consensus = await buildConsensus(config, { ...parts, ...place, startPart });
+  const metrics = await parts.metrics();
   return new CoordinatorNode({ nodeId: config.nodeId, ...config.timings }, { consensus, metrics, clock, log });
 }
 
-async function startMetrics(listen: string, lifecycle: Lifecycle, { metrics, view, log }: NodeParts): Promise<void> {
+async function startMetrics(listen: string, lifecycle: Lifecycle, parts: NodeParts): Promise<void> {
+  const { view, log } = parts;
+  const metrics = await parts.metrics();
   exposeTopology(metrics, view);
   const { MetricsListener } = await import('../telemetry/metrics-listener.ts');
   const listener = new MetricsListener(splitAddress(listen), { metrics });

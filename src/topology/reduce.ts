@@ -6,7 +6,7 @@ import { partitionChange } from './change-partition.ts';
 import type { TopologyCommand } from './commands.ts';
 import { hasDataPlaced, waitsForRing } from './node-duties.ts';
 import { nodeNotFound } from './node-not-found.ts';
-import { originsOf } from './node-transitions.ts';
+import { originsOf, readyState } from './node-transitions.ts';
 import { registeredNode, zombie } from './register-node.ts';
 import { intentChange } from './set-node-intent.ts';
 import { ringConfigChange } from './set-ring-config.ts';
@@ -41,7 +41,9 @@ export function reduce(topology: Topology, command: TopologyCommand, term: bigin
     ...(change.settings === undefined ? {} : { settings: change.settings }),
     ...(change.audit === undefined ? {} : { audit: change.audit }),
   };
-  const { ring, partitions, notes } = bootstrap(applyUpdate(topology, own));
+  const next = applyUpdate(topology, own);
+  const { ring, partitions, notes } = bootstrap(next);
+  if (notes.length === 0) return { topology: next, update: own };
   const update: TopologyUpdate = {
     ...own,
     reason: [change.reason, ...notes].join('; '),
@@ -103,10 +105,9 @@ function setState(
   if (generationId !== node.generationId) throw zombie(node, generationId);
   if (node.state === state) return undefined;
   if (!originsOf(state, node.intent).includes(node.state)) throw wrongOrigin(node, state);
+  const isByReadiness = state === 'ACTIVE' || state === 'JOINING';
   // Decided before the ring changed: the next heartbeat decides again.
-  if ((state === 'ACTIVE') === waitsForRing(topology, node) && (state === 'ACTIVE' || state === 'JOINING')) {
-    return undefined;
-  }
+  if (isByReadiness && state !== readyState(topology, node)) return undefined;
   return { nodes: [{ ...node, state, stateSinceMs: atMs }], reason: `${nodeId} is ${state}: ${reason}` };
 }
 

@@ -1,8 +1,9 @@
 import { StratumError } from '../base/errors.ts';
 import { auditOf, type Change } from './change.ts';
 import type { SetNodeIntent } from './commands.ts';
-import { hasDataPlaced, waitsForRing } from './node-duties.ts';
+import { hasDataPlaced } from './node-duties.ts';
 import { nodeNotFound } from './node-not-found.ts';
+import { readyState } from './node-transitions.ts';
 import type { Node, NodeState, Topology } from './topology.ts';
 
 /**
@@ -59,8 +60,7 @@ function drainedState({ state }: Node): NodeState {
  * drain has no place for the node, so it waits for one like any late joiner.
  */
 function servingState(topology: Topology, node: Node): NodeState {
-  if (node.state !== 'DRAINING') return node.state;
-  return waitsForRing(topology, node) ? 'JOINING' : 'ACTIVE';
+  return node.state === 'DRAINING' ? readyState(topology, { ...node, intent: 'SERVE' }) : node.state;
 }
 
 /** Only what is gone, or never took part, is forgotten; a live node would simply register again. */

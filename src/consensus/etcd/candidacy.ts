@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { asStratumError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { WakeablePause } from '../../base/wakeable-pause.ts';
 import type { CoordinationStore, StoredKey } from './coordination-store.ts';
 import { coordinatorKey, decodeHolder, encodeHolder, etcdKeys, type HolderRecord } from './etcd-records.ts';
 
@@ -41,6 +42,7 @@ export class Candidacy {
   readonly #address: () => string;
   readonly #leaseMs: number;
   readonly #modules: CandidacyModules;
+  readonly #pause: WakeablePause;
   #lease: { readonly id: string; untilMs: number } | undefined;
   #isAnnounced = false;
   #expiry: Timer | undefined;
@@ -49,8 +51,6 @@ export class Candidacy {
   #seenRevision = 0n;
   #term: bigint | undefined;
   #failed = '';
-  #wake: () => void = () => undefined;
-  #isAwake = false;
 
   constructor(
     options: { readonly nodeId: string; readonly address: () => string; readonly leaseMs: number },
@@ -60,6 +60,7 @@ export class Candidacy {
     this.#address = options.address;
     this.#leaseMs = options.leaseMs;
     this.#modules = modules;
+    this.#pause = new WakeablePause(modules);
   }
 
   /** The term in which this coordinator leads; undefined when it does not, or may not any more. */
@@ -75,7 +76,7 @@ export class Candidacy {
   async run(signal: AbortSignal): Promise<void> {
     const pauseMs = this.#leaseMs / looksPerLease;
     while (!signal.aborted) {
-      this.#isAwake = false;
+      this.#pause.rearm();
       try {
         await this.#holdLease();
         await this.#modules.look();
@@ -84,7 +85,7 @@ export class Candidacy {
       } catch (error) {
         this.#note(error);
       }
-      await this.#pause(pauseMs, signal);
+      await this.#pause.wait(pauseMs, signal);
     }
   }
 
@@ -108,13 +109,7 @@ export class Candidacy {
     }
     if (seen.leader !== undefined) this.#seeLeader(seen.leader ?? undefined);
     const isFreed = before.leader !== undefined || before.nominee !== this.#nominee;
-    if (this.#leader === undefined && isFreed) this.wake();
-  }
-
-  /** The next look is made now. */
-  wake(): void {
-    this.#isAwake = true;
-    this.#wake();
+    if (this.#leader === undefined && isFreed) this.#pause.wake(); // The next look is made now.
   }
 
   #seeLeader(key: StoredKey | undefined): void {
@@ -204,18 +199,5 @@ export class Candidacy {
     if (code === this.#failed) return;
     this.#failed = code;
     this.#modules.log.warn({ code, error: message }, 'the store of the coordinators did not answer; goes on trying');
-  }
-
-  async #pause(pauseMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#isAwake) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    this.#wake = wake;
-    const timer = this.#modules.clock.after(pauseMs, wake);
-    signal.addEventListener('abort', wake, { once: true });
-    await promise;
-    timer.cancel();
-    signal.removeEventListener('abort', wake);
-    this.#wake = () => undefined;
   }
 }

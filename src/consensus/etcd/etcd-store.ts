@@ -137,11 +137,11 @@ export class EtcdStore implements CoordinationStore {
     try {
       return await this.#call('watch', () => opening);
     } catch (error) {
-      const late =
-        (reason: unknown) =>
-        ({ changes }: { changes: WatchStream }) =>
-          changes.cancel(reason);
-      opening.then(late(error), () => undefined); // The caller has the error already.
+      // The caller has the error; a stream that opens after all has nobody to read it.
+      opening.then(
+        ({ changes }) => changes.cancel(error),
+        () => undefined,
+      );
       throw error;
     }
   }

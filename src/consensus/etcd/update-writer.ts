@@ -65,7 +65,7 @@ export class UpdateWriter {
       if (update === undefined) return { topology, update };
       try {
         if (await this.#commit(update, topology, term)) {
-          copy.apply(update);
+          copy.commit(update, topology);
           return { topology, update };
         }
         await this.#modules.catchUp();

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { WakeablePause } from '../../base/wakeable-pause.ts';
 import type { TopologyUpdate } from '../../topology/topology.ts';
 
 /** Updates that a reader may be behind before it is given a full sync instead. */
@@ -20,15 +21,14 @@ export type WatchQueueItem =
  */
 export class WatchQueue {
   readonly #updatesMax: number;
-  readonly #clock: Clock;
+  readonly #pause: WakeablePause;
   #updates: TopologyUpdate[] = [];
   #dropped = 0;
   #hasJumped = false;
-  #wake: () => void = () => undefined;
 
   constructor(options: { readonly updatesMax: number }, modules: { readonly clock: Clock }) {
     this.#updatesMax = options.updatesMax;
-    this.#clock = modules.clock;
+    this.#pause = new WakeablePause(modules);
   }
 
   push(update: TopologyUpdate): void {
@@ -38,14 +38,14 @@ export class WatchQueue {
       this.#dropped = this.#updates.length + 1;
       this.#updates = [];
     }
-    this.#wake();
+    this.#pause.wake();
   }
 
   /** The topology has changed by more than updates can tell: what waits is of no use any more. */
   jump(): void {
     this.#updates = [];
     this.#hasJumped = true;
-    this.#wake();
+    this.#pause.wake();
   }
 
   /** Begins afresh: the reader is about to get the whole topology. */
@@ -57,7 +57,11 @@ export class WatchQueue {
 
   /** The next item; `idle` after `idleMs` without one, or at once when the signal aborts. */
   async take(idleMs: number, signal: AbortSignal): Promise<WatchQueueItem> {
-    if (this.#isEmpty() && !signal.aborted) await this.#somethingToRead(idleMs, signal);
+    if (this.#isEmpty()) {
+      // What came before has been read.
+      this.#pause.rearm();
+      await this.#pause.wait(idleMs, signal);
+    }
     if (this.#dropped > 0) return { kind: 'lagged', dropped: this.#dropped };
     if (this.#hasJumped) return { kind: 'jumped' };
     const update = this.#updates.shift();
@@ -66,16 +70,5 @@ export class WatchQueue {
 
   #isEmpty(): boolean {
     return this.#updates.length === 0 && this.#dropped === 0 && !this.#hasJumped;
-  }
-
-  async #somethingToRead(idleMs: number, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = () => resolve();
-    const timer = this.#clock.after(idleMs, resolve);
-    signal.addEventListener('abort', this.#wake, { once: true });
-    await promise;
-    signal.removeEventListener('abort', this.#wake);
-    timer.cancel();
-    this.#wake = () => undefined;
   }
 }
