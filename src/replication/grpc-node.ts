@@ -1,9 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { StratumError } from '../base/errors.ts';
 import { type Oid, oidToBytes } from '../base/oid.ts';
-import { type CallTarget, callClientStream, callServerStream, callUnary } from '../rpc/call.ts';
+import { type CallTarget, callClientStream, callDuplex, callServerStream, callUnary } from '../rpc/call.ts';
 import type { ChannelPool } from '../rpc/channel-pool.ts';
+import { decodeErrorDetail } from '../rpc/error-detail.ts';
+import { ErrorDetail } from '../rpc/gen/stratum/v1/errors.ts';
 import { type GetBlobResponse, ObjectServiceClient, type PutBlobRequest } from '../rpc/gen/stratum/v1/object.ts';
+import type { PutFate, SmallBlob, SmallBlobAnswer } from '../store/blob-store.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { NodeIo } from './node-directory.ts';
 import type { BlobPresenceReport, BlobStream, ByteRange, Fence, NodeCallOptions } from './node-io.ts';
@@ -53,6 +56,38 @@ export class GrpcNode implements NodeIo {
     if (range.length !== 0) return { size: Number(part.value), chunks: this.#chunks(responses) };
     await responses.return();
     return { size: Number(part.value), chunks: noChunks() };
+  }
+
+  async putMany(blobs: readonly SmallBlob[], fence: Fence, options: NodeCallOptions): Promise<readonly PutFate[]> {
+    const client = this.#client();
+    const request = {
+      fence: { ...fence },
+      blobs: blobs.map(({ oid, content }) => ({ oid: oidToBytes(oid), content })),
+    };
+    const responses = callDuplex(client.putBlobs.bind(client), once(request), this.#target('PutBlobs', options));
+    const fates: PutFate[] = [];
+    for await (const { results } of responses) {
+      for (const { stored, existed, error } of results) {
+        fates.push(stored ? { existed } : decodeErrorDetail(ErrorDetail.decode(error)));
+      }
+    }
+    if (fates.length !== blobs.length) throw this.#garbled('PutBlobs', `${fates.length} fates`);
+    return fates;
+  }
+
+  async getMany(oids: readonly Oid[], options: NodeCallOptions): Promise<readonly SmallBlobAnswer[]> {
+    const client = this.#client();
+    const request = { oids: oids.map(oidToBytes) };
+    const responses = callDuplex(client.getBlobs.bind(client), once(request), this.#target('GetBlobs', options));
+    const answers: SmallBlobAnswer[] = [];
+    for await (const { results } of responses) {
+      for (const { presence, content } of results) {
+        const said = decodePresence(presence);
+        answers.push(said === 'PRESENT' ? { presence: said, content } : { presence: said });
+      }
+    }
+    if (answers.length !== oids.length) throw this.#garbled('GetBlobs', `${answers.length} answers`);
+    return answers;
   }
 
   async has(oids: readonly Oid[], verify: boolean, options: NodeCallOptions): Promise<readonly BlobPresenceReport[]> {
@@ -109,4 +144,8 @@ async function* putRequests(source: BlobSource, fence: Fence): AsyncGenerator<Pu
 
 async function* noChunks(): AsyncGenerator<Buffer, void, undefined> {
   yield* [];
+}
+
+async function* once<T>(item: T): AsyncGenerator<T, void, undefined> {
+  yield item;
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import type { Oid } from '../base/oid.ts';
-import type { BlobStore } from '../store/blob-store.ts';
+import { smallBlobsBytesMax } from '../rpc/limits.ts';
+import type { BlobStore, PutFate, SmallBlob, SmallBlobAnswer } from '../store/blob-store.ts';
 import type { BlobSource } from './blob-source.ts';
 import { endOnAbort } from './end-on-abort.ts';
 import type { FenceCheck } from './fence-check.ts';
@@ -40,6 +41,24 @@ export class InProcessNode implements NodeIo {
 
   get(oid: Oid, range: ByteRange, options: NodeCallOptions): Promise<BlobStream> {
     return this.#call('GetBlob', options, () => this.#store.read(oid, range.offset, range.length));
+  }
+
+  putMany(blobs: readonly SmallBlob[], fence: Fence, options: NodeCallOptions): Promise<readonly PutFate[]> {
+    return this.#call('PutBlobs', options, async () => {
+      await this.#fence.admit(fence);
+      return this.#store.putMany(blobs);
+    });
+  }
+
+  getMany(oids: readonly Oid[], options: NodeCallOptions): Promise<readonly SmallBlobAnswer[]> {
+    return this.#call('GetBlobs', options, async (signal) => {
+      const answers: SmallBlobAnswer[] = [];
+      while (answers.length < oids.length) {
+        signal.throwIfAborted();
+        answers.push(...(await this.#store.getMany(oids.slice(answers.length), smallBlobsBytesMax)));
+      }
+      return answers;
+    });
   }
 
   has(oids: readonly Oid[], verify: boolean, options: NodeCallOptions): Promise<readonly BlobPresenceReport[]> {

@@ -1,4 +1,5 @@
 import type { Oid } from '../base/oid.ts';
+import type { PutFate, SmallBlob, SmallBlobAnswer } from '../store/blob-store.ts';
 import type { BlobSource } from './blob-source.ts';
 
 /** The fence that travels with every write. */
@@ -42,6 +43,11 @@ export interface NodeWriter {
   /** host:port, or "in-process". */
   readonly endpoint: string;
   put(source: BlobSource, fence: Fence, options: NodeCallOptions): Promise<{ readonly existed: boolean }>;
+  /**
+   * Stores small blobs, each of at most `smallBlobBytesMax` bytes; a fate for each, in order. Rejects
+   * only when nothing can be said of any of them.
+   */
+  putMany(blobs: readonly SmallBlob[], fence: Fence, options: NodeCallOptions): Promise<readonly PutFate[]>;
 }
 
 /** Reads blobs of one node. */
@@ -51,6 +57,11 @@ export interface NodeReader {
   readonly endpoint: string;
   /** BLOB_NOT_FOUND when the node does not have it. Bytes are as the node sent them: the caller verifies. */
   get(oid: Oid, range: ByteRange, options: NodeCallOptions): Promise<BlobStream>;
+  /**
+   * Small blobs, an answer for each in the order of the questions. Contents are as the node sent them:
+   * the caller verifies. TOO_LARGE for a blob of more than `smallBlobBytesMax` bytes.
+   */
+  getMany(oids: readonly Oid[], options: NodeCallOptions): Promise<readonly SmallBlobAnswer[]>;
   /** Answers in the order of the questions; `verify` makes the node hash its copies. */
   has(oids: readonly Oid[], verify: boolean, options: NodeCallOptions): Promise<readonly BlobPresenceReport[]>;
 }

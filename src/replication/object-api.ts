@@ -1,5 +1,6 @@
-import type { NodeFailure } from '../base/errors.ts';
+import type { NodeFailure, StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
+import type { SmallBlob } from '../store/blob-store.ts';
 import type { BlobSource } from './blob-source.ts';
 import type { BlobStream, ByteRange } from './node-io.ts';
 
@@ -29,6 +30,21 @@ export interface PutOutcome {
   readonly settled: Promise<{ readonly succeeded: number; readonly failures: readonly NodeFailure[] }>;
 }
 
+/** What is known of one of many writes when enough replicas have it. */
+export interface PutManyFate {
+  readonly required: number;
+  readonly achieved: number;
+  readonly degraded: boolean;
+}
+
+/** What became of many small blobs. */
+export interface PutManyOutcome {
+  /** For each blob, in order: what PutOutcome says, or INSUFFICIENT_REPLICAS and the like. */
+  readonly fates: readonly (PutManyFate | StratumError)[];
+  /** Resolves, never rejects, when the remaining writes have ended too. */
+  readonly settled: Promise<void>;
+}
+
 /** The replicated blob store as frontends and commands see it. */
 export interface ObjectApi {
   /** Durable on `required` of the blob's own nodes when it resolves; INSUFFICIENT_REPLICAS otherwise. */
@@ -40,4 +56,15 @@ export interface ObjectApi {
    * enough nodes said so.
    */
   get(oid: Oid, range?: ByteRange, options?: QuorumCallOptions): Promise<BlobStream>;
+}
+
+/** Many small blobs at a time: a call for each would cost more than its content. */
+export interface SmallObjectApi {
+  /**
+   * Stores small blobs, each of at most `smallBlobBytesMax` bytes and at `required` of its own nodes;
+   * resolves when all are decided. One blob's failure is its own.
+   */
+  putMany(blobs: readonly SmallBlob[], options?: QuorumCallOptions): Promise<PutManyOutcome>;
+  /** Small blobs, verified, in the order of the questions; for each the content, or why there is none. */
+  getMany(oids: readonly Oid[], options?: QuorumCallOptions): Promise<readonly (Buffer | StratumError)[]>;
 }

@@ -11,3 +11,9 @@ export const smallMessageBytesMax = MiB;
  * client that writes to three nodes held 20 MiB more, and was no faster.
  */
 export const chunkBytes = 64 * KiB;
+
+/** Bytes of a blob that travels with others in one message; larger ones have a call of their own. */
+export const smallBlobBytesMax = 64 * KiB;
+
+/** Bytes of all small blobs of one message, either way, as object.proto promises. */
+export const smallBlobsBytesMax = 4 * MiB;

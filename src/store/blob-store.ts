@@ -1,3 +1,4 @@
+import type { StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 
 /** What a store can say of a blob: CORRUPT for a copy that is damaged or lost, UNKNOWN when it cannot say. */
@@ -11,6 +12,20 @@ export interface BlobInfo {
   /** Milliseconds since the Unix epoch of the last put. */
   readonly storedAtMs: number;
 }
+
+/** A blob whose content is in memory. */
+export interface SmallBlob {
+  readonly oid: Oid;
+  readonly content: Buffer;
+}
+
+/** What became of one blob of many: stored, or why not. */
+export type PutFate = { readonly existed: boolean } | StratumError;
+
+/** One blob of many that were asked for: its content when it is PRESENT. */
+export type SmallBlobAnswer =
+  | { readonly presence: 'PRESENT'; readonly content: Buffer }
+  | { readonly presence: Exclude<BlobPresence, 'PRESENT'> };
 
 /** A page of blobs by position. */
 export interface BlobPage {
@@ -37,6 +52,11 @@ export interface BlobStore {
    * checked all the same, and has its age renewed.
    */
   put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }>;
+  /**
+   * Stores small blobs as `put` does each of them, in as few commits as it can; resolves with a fate
+   * for each, in order, when all are decided. One blob's failure is its own.
+   */
+  putMany(blobs: readonly SmallBlob[]): Promise<readonly PutFate[]>;
   /** What is known without reading the content; undefined unless the blob is PRESENT. */
   stat(oid: Oid): Promise<BlobInfo | undefined>;
   /** Whether the blob is held, without reading the content; tells a quarantined copy from none. */
@@ -52,6 +72,12 @@ export interface BlobStore {
     offset?: number,
     length?: number,
   ): Promise<{ readonly size: number; readonly chunks: AsyncIterable<Buffer> }>;
+  /**
+   * Blobs of at most `bytesMax` bytes together, in the order of the questions, checked as `read`
+   * checks a whole blob. Stops before the blob that would exceed it: fewer answers than questions
+   * then, but never none. TOO_LARGE when the first blob alone exceeds it.
+   */
+  getMany(oids: readonly Oid[], bytesMax: number): Promise<readonly SmallBlobAnswer[]>;
   /** Reads and hashes the copy; a corrupt one is put in quarantine and no longer served. */
   verify(oid: Oid): Promise<BlobPresence>;
   /**

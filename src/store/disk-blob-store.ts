@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { StratumError } from '../base/errors.ts';
+import { asStratumError, StratumError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
@@ -13,12 +13,22 @@ import { BlobIndex } from './blob-index.ts';
 import { readRange } from './blob-range.ts';
 import type { BlobRecord } from './blob-record.ts';
 import { recoverBlobs } from './blob-recovery.ts';
-import type { BlobInfo, BlobPage, BlobPresence, BlobStore, BlobStoreStats } from './blob-store.ts';
+import type {
+  BlobInfo,
+  BlobPage,
+  BlobPresence,
+  BlobStore,
+  BlobStoreStats,
+  PutFate,
+  SmallBlob,
+  SmallBlobAnswer,
+} from './blob-store.ts';
 import { checkedContent, damagedCopy } from './checked-content.ts';
 import { diskError } from './disk-error.ts';
 import { DiskSpace, type MeasureDisk, measureDisk } from './disk-space.ts';
 import { syncFolder } from './durable-file.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { readWhole, tooLarge } from './read-whole.ts';
 import { singleChunk } from './single-chunk.ts';
 
 /** Values of a disk blob store. */
@@ -179,6 +189,12 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
+  putMany(blobs: readonly SmallBlob[]): Promise<readonly PutFate[]> {
+    return Promise.all(
+      blobs.map(({ oid, content }) => this.put(oid, content.length, singleChunk(content)).catch(asStratumError)),
+    );
+  }
+
   async stat(oid: Oid): Promise<BlobInfo | undefined> {
     const record = this.#index.record(oid);
     return isGood(record) ? { oid, size: record.size, storedAtMs: record.storedAtMs } : undefined;
@@ -233,6 +249,22 @@ export class DiskBlobStore implements BlobStore {
         if (await this.#files.isCurrent(oid, file)) await this.#quarantine(oid, got);
       });
     return new BlobFileReader(file, { ...range, whole: range.length === record.size, onDamaged });
+  }
+
+  async getMany(oids: readonly Oid[], bytesMax: number): Promise<readonly SmallBlobAnswer[]> {
+    const answers: SmallBlobAnswer[] = [];
+    let bytes = 0;
+    for (const oid of oids) {
+      const info = await this.stat(oid);
+      if (info !== undefined && bytes + info.size > bytesMax) {
+        if (answers.length === 0) throw tooLarge(info, bytesMax);
+        break;
+      }
+      const answer = await readWhole(this, oid);
+      bytes += answer.presence === 'PRESENT' ? answer.content.length : 0;
+      answers.push(answer);
+    }
+    return answers;
   }
 
   async verify(oid: Oid): Promise<BlobPresence> {

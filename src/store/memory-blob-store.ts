@@ -1,10 +1,20 @@
 import type { Clock } from '../base/clock.ts';
-import { StratumError } from '../base/errors.ts';
+import { asStratumError, StratumError } from '../base/errors.ts';
 import { type Oid, oidOf, positionOf } from '../base/oid.ts';
 import { readRange } from './blob-range.ts';
-import type { BlobInfo, BlobPage, BlobPresence, BlobStore, BlobStoreStats } from './blob-store.ts';
+import type {
+  BlobInfo,
+  BlobPage,
+  BlobPresence,
+  BlobStore,
+  BlobStoreStats,
+  PutFate,
+  SmallBlob,
+  SmallBlobAnswer,
+} from './blob-store.ts';
 import { checkedContent, damagedCopy } from './checked-content.ts';
 import { diskFull } from './disk-error.ts';
+import { readWhole, tooLarge } from './read-whole.ts';
 import { singleChunk } from './single-chunk.ts';
 
 interface MemoryBlob {
@@ -50,6 +60,12 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
+  putMany(blobs: readonly SmallBlob[]): Promise<readonly PutFate[]> {
+    return Promise.all(
+      blobs.map(({ oid, content }) => this.put(oid, content.length, singleChunk(content)).catch(asStratumError)),
+    );
+  }
+
   async stat(oid: Oid): Promise<BlobInfo | undefined> {
     const blob = this.#good(oid);
     return blob === undefined ? undefined : info(oid, blob);
@@ -74,6 +90,22 @@ export class MemoryBlobStore implements BlobStore {
     }
     const part = content.subarray(range.offset, range.offset + range.length);
     return { size: content.length, chunks: singleChunk(part) };
+  }
+
+  async getMany(oids: readonly Oid[], bytesMax: number): Promise<readonly SmallBlobAnswer[]> {
+    const answers: SmallBlobAnswer[] = [];
+    let bytes = 0;
+    for (const oid of oids) {
+      const info = await this.stat(oid);
+      if (info !== undefined && bytes + info.size > bytesMax) {
+        if (answers.length === 0) throw tooLarge(info, bytesMax);
+        break;
+      }
+      const answer = await readWhole(this, oid);
+      bytes += answer.presence === 'PRESENT' ? answer.content.length : 0;
+      answers.push(answer);
+    }
+    return answers;
   }
 
   async verify(oid: Oid): Promise<BlobPresence> {

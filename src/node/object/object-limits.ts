@@ -3,9 +3,6 @@ import { MiB } from '../../base/units.ts';
 /** Bytes of one chunk of a blob, as proto/stratum/v1/object.proto promises. */
 export const chunkBytesMax = MiB;
 
-/** Bytes of all small blobs of one message, either way, as object.proto promises. */
-export const smallBlobsBytesMax = 4 * MiB;
-
 /** Blob ids of one question, as object.proto promises. */
 export const questionOidsMax = 10_000;
 

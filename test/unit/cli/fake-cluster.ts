@@ -22,6 +22,7 @@ import type { BlobPresenceReport, BlobStream, ByteRange } from '../../../src/rep
 import type { ObjectApi } from '../../../src/replication/object-api.ts';
 import { QuorumObjects } from '../../../src/replication/quorum-objects.ts';
 import { ObjectFormat, type PackRef, type Ref, type Repo } from '../../../src/rpc/gen/stratum/v1/metadata.ts';
+import type { PutFate, SmallBlob, SmallBlobAnswer } from '../../../src/store/blob-store.ts';
 import type { Requester } from '../../../src/topology/commands.ts';
 import type { Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
 import { sampleTopology } from './sample-topology.ts';
@@ -42,6 +43,23 @@ export class FakeNode implements NodeIo {
     const existed = this.blobs.has(source.oid);
     this.blobs.set(source.oid, Buffer.concat(await Array.fromAsync(source.open())));
     return { existed };
+  }
+
+  async putMany(blobs: readonly SmallBlob[]): Promise<readonly PutFate[]> {
+    this.#answer();
+    return blobs.map(({ oid, content }) => {
+      const existed = this.blobs.has(oid);
+      this.blobs.set(oid, content);
+      return { existed };
+    });
+  }
+
+  async getMany(oids: readonly Oid[]): Promise<readonly SmallBlobAnswer[]> {
+    this.#answer();
+    return oids.map((oid) => {
+      const content = this.blobs.get(oid);
+      return content === undefined ? { presence: 'MISSING' } : { presence: 'PRESENT', content };
+    });
   }
 
   async get(oid: Oid, range: ByteRange): Promise<BlobStream> {

@@ -11,6 +11,7 @@ import type {
   NodeReader,
   NodeWriter,
 } from '../../../src/replication/node-io.ts';
+import type { PutFate, SmallBlob, SmallBlobAnswer } from '../../../src/store/blob-store.ts';
 
 /** A node that does what a test tells it to, and keeps what really arrived. */
 export class ScriptedNode implements NodeReader, NodeWriter {
@@ -37,6 +38,24 @@ export class ScriptedNode implements NodeReader, NodeWriter {
     const existed = this.blobs.has(source.oid);
     this.blobs.set(source.oid, Buffer.concat(chunks));
     return { existed };
+  }
+
+  async putMany(blobs: readonly SmallBlob[], fence: Fence, options: NodeCallOptions): Promise<readonly PutFate[]> {
+    this.fences.push(fence);
+    await this.beforePut(fence, options);
+    return blobs.map(({ oid, content }) => {
+      const existed = this.blobs.has(oid);
+      this.blobs.set(oid, content);
+      return { existed };
+    });
+  }
+
+  async getMany(oids: readonly Oid[]): Promise<readonly SmallBlobAnswer[]> {
+    this.gets += 1;
+    return oids.map((oid) => {
+      const content = this.blobs.get(oid);
+      return content === undefined ? { presence: 'MISSING' } : { presence: 'PRESENT', content };
+    });
   }
 
   async get(oid: Oid, range: ByteRange, options: NodeCallOptions): Promise<BlobStream> {

@@ -10,9 +10,10 @@ import type {
   SmallBlob,
 } from '../../../rpc/gen/stratum/v1/object.ts';
 import type { DuplexHandler } from '../../../rpc/handlers.ts';
+import { smallBlobsBytesMax } from '../../../rpc/limits.ts';
 import type { BlobStore } from '../../../store/blob-store.ts';
 import { singleChunk } from '../../../store/single-chunk.ts';
-import { smallBlobGroupsMax, smallBlobsBytesMax } from '../object-limits.ts';
+import { smallBlobGroupsMax } from '../object-limits.ts';
 import type { ObjectModules } from '../object-modules.ts';
 import { fenceField, invalidField } from '../request-fields.ts';
 
