@@ -1,7 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-
-/** What a coordinator takes as the name of who asks. */
-const actorCharactersMax = 128;
+import { actorCharactersMax } from '../topology/validate-requester.ts';
 
 /** Who asks for a change: STRATUM_ACTOR, or user@host of this process. */
 export function actorOf(env: Readonly<Record<string, string | undefined>>): string {

@@ -32,8 +32,8 @@ export interface ClusterVerdict {
 
 const severity: readonly HealthVerdict[] = ['healthy', 'degraded', 'unknown', 'no-quorum'];
 
-/** An embedded coordinator is at 0, a follower hears of the engine every second or so. */
-const copyAgeMaxMs = 10_000;
+/** A copy of the topology that is older is worth a word: an embedded one is at 0, a follower hears of the engine every second or so. */
+export const copyAgeMaxMs = 10_000;
 
 /**
  * Judges a cluster by what its coordinators say. "unknown" only when nobody answers, or nobody who

@@ -1,5 +1,6 @@
 import { StratumError } from '../base/errors.ts';
 import type { ConsensusMemberStatus } from '../consensus/consensus.ts';
+import { majorityOf } from '../consensus/majority.ts';
 import { bestReport } from './best-report.ts';
 import type { CoordinatorReport, CoordinatorSurvey } from './connection.ts';
 
@@ -10,11 +11,6 @@ export function changeableEngine(survey: CoordinatorSurvey): CoordinatorReport {
   throw new StratumError('UNIMPLEMENTED', 'an embedded coordinator has no members to add or remove', undefined, {
     hint: 'several coordinators share an etcd cluster: start them with --peers or --etcd-endpoints',
   });
-}
-
-/** How many of so many members must answer. */
-export function majorityOf(count: number): number {
-  return Math.floor(count / 2) + 1;
 }
 
 /** Whether the members that answer now would still be a majority beside one that has not been started yet. */

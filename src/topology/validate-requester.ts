@@ -2,7 +2,7 @@ import type { Requester } from './commands.ts';
 import { hasControlCharacters, invalidArgument, quoted } from './invalid-argument.ts';
 
 /** Bounds that keep the record of who asked for a change, which history and log repeat, readable. */
-const actorCharactersMax = 128;
+export const actorCharactersMax = 128;
 const reasonCharactersMax = 1_000;
 
 /**

@@ -1,9 +1,7 @@
 import { formatDuration } from '../base/units.ts';
+import { copyAgeMaxMs } from '../cli/cluster-verdict.ts';
 import type { SummaryLine } from './summary-lines.ts';
 import type { WatchSnapshot } from './watch-snapshot.ts';
-
-/** A copy of the topology that is older than this is worth a word. */
-const copyAgeMaxMs = 10_000;
 
 /** What a coordinator says of itself, or that it says nothing; undefined before it was asked. */
 export function coordinatorText(survey: WatchSnapshot['survey'], nodeId: string): SummaryLine | undefined {

@@ -1,4 +1,5 @@
 import { StratumError } from '../../base/errors.ts';
+import { majorityOf } from '../../consensus/majority.ts';
 import type { Partition, Topology } from '../../topology/topology.ts';
 import { bestReport, sourceOf, unreachableOf } from '../best-report.ts';
 import type { CoordinatorSurvey, LeaderReport, TopologySnapshot } from '../connection.ts';
@@ -48,7 +49,7 @@ export function consensusLeader(survey: CoordinatorSurvey): Listing<LeaderItem> 
   const leader = report.members.find((member) => member.leader);
   if (!report.hasQuorum || leader === undefined) {
     const have = report.members.filter(({ reachable }) => reachable).length;
-    const details = { what: report.driver, have, need: Math.floor(report.members.length / 2) + 1 };
+    const details = { what: report.driver, have, need: majorityOf(report.members.length) };
     const code = report.hasQuorum ? 'NO_LEADER' : 'NO_QUORUM';
     throw new StratumError(code, `the ${report.driver} consensus has no leader: ${have} members answer`, details);
   }

@@ -1,5 +1,6 @@
 import { StratumError } from '../../base/errors.ts';
 import type { ConsensusMemberPlace, ConsensusMemberStatus, ConsensusStatus, MembersChanged } from '../consensus.ts';
+import { majorityOf } from '../majority.ts';
 import type { CoordinationStore, StoreMember, StoreStatus } from './coordination-store.ts';
 import { below, decodeHolder, etcdKeys } from './etcd-records.ts';
 
@@ -141,7 +142,7 @@ export class EngineMembers {
 function assertMajorityAfter(members: readonly StoreMember[]): void {
   const waiting = members.filter(({ name }) => name === '');
   const started = members.length - waiting.length;
-  const majority = Math.floor((members.length + 1) / 2) + 1;
+  const majority = majorityOf(members.length + 1);
   if (members.length === 1 || started >= majority) return;
   const message = `with one more member ${majority} must run, and ${started} have started`;
   const hint = `start the ones that were added: ${waiting.map(({ peerAddress }) => peerAddress).join(', ')}`;

@@ -3,11 +3,12 @@ import { StratumError } from '../../../base/errors.ts';
 import { changeFlags, requesterOf } from '../../../cli/change-flags.ts';
 import { ClusterCommand } from '../../../cli/cluster-command.ts';
 import { confirm } from '../../../cli/confirm.ts';
-import { changeableEngine, keepsQuorumWithNew, majorityOf } from '../../../cli/engine-members.ts';
+import { changeableEngine, keepsQuorumWithNew } from '../../../cli/engine-members.ts';
 import { changedMembers } from '../../../cli/listings/member-listing.ts';
 import { type PlannedChange, planListing } from '../../../cli/listings/plan-listing.ts';
 import { parseAddress } from '../../../cli/parse-address.ts';
 import type { ConsensusMemberPlace, ConsensusMemberStatus } from '../../../consensus/consensus.ts';
+import { majorityOf } from '../../../consensus/majority.ts';
 import { validateNodeId } from '../../../topology/validate-registration.ts';
 
 /** `stratum cluster member add` */

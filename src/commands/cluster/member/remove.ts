@@ -2,11 +2,12 @@ import * as Args from '@oclif/core/args';
 import { changeFlags, requesterOf } from '../../../cli/change-flags.ts';
 import { ClusterCommand } from '../../../cli/cluster-command.ts';
 import { confirm } from '../../../cli/confirm.ts';
-import { changeableEngine, majorityOf } from '../../../cli/engine-members.ts';
+import { changeableEngine } from '../../../cli/engine-members.ts';
 import { changedMembers } from '../../../cli/listings/member-listing.ts';
 import { type PlannedChange, planListing } from '../../../cli/listings/plan-listing.ts';
 import { nearest } from '../../../cli/nearest.ts';
 import type { ConsensusMemberStatus } from '../../../consensus/consensus.ts';
+import { majorityOf } from '../../../consensus/majority.ts';
 import { validateMemberId } from '../../../topology/validate-member.ts';
 
 /** `stratum cluster member remove` */
