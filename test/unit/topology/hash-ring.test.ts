@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { oidOf, positionOf } from '../../../src/base/oid.ts';
-import { HashRing, virtualNodeCount, virtualNodePosition } from '../../../src/topology/hash-ring.ts';
+import { oidOf, oidToBytes, positionOf } from '../../../src/base/oid.ts';
+import { HashRing, virtualNodeCount } from '../../../src/topology/hash-ring.ts';
 import type { Ring, RingNode } from '../../../src/topology/topology.ts';
+import { naivePlacement } from './naive-ring.ts';
 
 function ringOf(nodes: readonly RingNode[], changes: Partial<Ring> = {}): Ring {
   return { epoch: 1n, replicationFactor: 3, writeQuorum: 2, virtualNodes: 32, nodes, ...changes };
@@ -33,22 +33,13 @@ const ring = fc
 
 const samplePositions = Array.from({ length: 6_000 }, (_, index) => positionOf(oidOf(Buffer.from(`blob ${index}`))));
 
-describe('the positions of virtual nodes', () => {
-  it('are the first 8 bytes of the SHA-256 of id, NUL and index', () => {
-    const digest = createHash('sha256').update(Buffer.from('object-1\x0017', 'latin1')).digest('hex');
-    expect(virtualNodePosition('object-1', 17)).toBe(BigInt(`0x${digest.slice(0, 16)}`));
-  });
-
-  it('never change: every blob would be in the wrong place', () => {
-    expect(virtualNodePosition('object-1', 0)).toBe(12689304216083020800n);
-  });
-
+describe('the number of virtual nodes', () => {
   it.each([
     [100, 128, 128],
     [50, 128, 64],
     [200, 128, 256],
     [1, 8, 1],
-  ])('are as many as weight %d of %d asks for', (weight, virtualNodes, count) => {
+  ])('is what weight %d of %d asks for', (weight, virtualNodes, count) => {
     const node = { nodeId: 'a', weight, zone: '' };
     expect(virtualNodeCount(ringOf([node], { virtualNodes }), node)).toBe(count);
   });
@@ -81,6 +72,65 @@ describe('HashRing', () => {
           expect(before).toBe(Math.min(...withRoom.map((other) => used.get(other) ?? 0)));
           used.set(zone, before + 1);
         }
+      }),
+    );
+  });
+
+  it('is what a plain walk over all virtual nodes gives, by id, by bytes and by position', () => {
+    fc.assert(
+      fc.property(ring, fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 8 }), (any, contents) => {
+        const made = new HashRing(any);
+        for (const oid of contents.map(oidOf)) {
+          const naive = naivePlacement(any, positionOf(oid));
+          expect(made.placement(oid)).toEqual(naive);
+          expect(made.placement(oidToBytes(oid))).toEqual(naive);
+          expect(made.placement(positionOf(oid))).toEqual(naive);
+        }
+      }),
+    );
+  });
+
+  it('is what a plain walk gives at, just before and just behind every virtual node', () => {
+    fc.assert(
+      fc.property(ring, (any) => {
+        const made = new HashRing(any);
+        for (const { position } of [...made.entries()].slice(0, 20)) {
+          for (const at of [position - 1n, position, position + 1n].map((one) => BigInt.asUintN(64, one))) {
+            expect(made.placement(at)).toEqual(naivePlacement(any, at));
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('gives blobs of the same nodes the same list in a small ring', () => {
+    const made = new HashRing(ringOf(nodesOf(3)));
+    expect(new Set(samplePositions.map((at) => made.placement(at))).size).toBe(6);
+  });
+
+  it('places alike with more members than it keeps placements of', () => {
+    const large = ringOf(nodesOf(40, 3), { virtualNodes: 4 });
+    const made = new HashRing(large);
+    for (const at of samplePositions.slice(0, 200)) {
+      expect(made.placement(at)).toEqual(naivePlacement(large, at));
+      expect(made.placement(at)).toEqual(made.placement(at));
+    }
+  });
+
+  it('refuses bytes that are no id', () => {
+    expect(() => new HashRing(ringOf(nodesOf(3))).placement(Buffer.alloc(20))).toThrow(RangeError);
+  });
+
+  it('has a range for every virtual node, whose shares are the whole circle', () => {
+    fc.assert(
+      fc.property(ring, (any) => {
+        const made = new HashRing(any);
+        const ranges = [...made.ranges()];
+        expect(ranges.map(({ position: at }) => at)).toEqual([...made.entries()].map(({ position: at }) => at));
+        expect(ranges.map(({ placement }) => placement)).toEqual(ranges.map(({ position: at }) => made.placement(at)));
+        expect([...made.placements()]).toEqual(ranges.map(({ placement }) => placement));
+        expect(ranges.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 9);
       }),
     );
   });
@@ -130,7 +180,7 @@ describe('HashRing', () => {
     expect(entries.map((entry) => entry.position)).toEqual(
       entries.map((entry) => entry.position).toSorted((a, b) => (a < b ? -1 : 1)),
     );
-    expect(entries).toContainEqual({ position: virtualNodePosition('object-2', 95), nodeId: 'object-2' });
+    expect(entries.filter(({ nodeId }) => nodeId === 'object-2')).toHaveLength(96);
   });
 
   it('moves nothing but what goes to a member that joins', () => {
