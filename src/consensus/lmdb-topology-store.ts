@@ -1,10 +1,11 @@
-import { statfsSync } from 'node:fs';
 import type { Database } from 'lmdb';
 import { StratumError } from '../base/errors.ts';
 import { TopologyUpdate as UpdateMessage } from '../rpc/gen/stratum/v1/coordinator.ts';
 import { Topology as TopologyMessage } from '../rpc/gen/stratum/v1/types.ts';
 import { decodeHeartbeatBatch, encodeHeartbeatBatch } from '../rpc/heartbeat-batch-codec.ts';
 import { decodeTopology, decodeUpdate, encodeTopology, encodeUpdate } from '../rpc/topology-codec.ts';
+import { isDiskFull } from '../store/disk-error.ts';
+import { freeBytesOf } from '../store/free-bytes.ts';
 import { singleKey } from '../store/keys.ts';
 import { type LmdbEnvironment, openLmdb } from '../store/lmdb-environment.ts';
 import type { Topology, TopologyUpdate } from '../topology/topology.ts';
@@ -12,9 +13,6 @@ import type { StoredCluster, StoreWrite, TopologyStore } from './topology-store.
 
 /** First byte of every record; the rest is the protocol's own encoding (a term: 8 bytes, big-endian). */
 const recordVersion = 1;
-
-/** A write that fails with less than this free is put down to the full disk: each needs some pages of 4 KiB. */
-const freeBytesMin = 1_048_576n;
 
 /** The embedded driver's store: one LMDB environment in a folder whose lock the caller holds. */
 export class LmdbTopologyStore implements TopologyStore {
@@ -48,7 +46,7 @@ export class LmdbTopologyStore implements TopologyStore {
         for (const key of forgotten) database.removeSync(key);
       });
     } catch (error) {
-      throw this.#writeError(error);
+      throw await this.#writeError(error);
     }
   }
 
@@ -96,25 +94,14 @@ export class LmdbTopologyStore implements TopologyStore {
     );
   }
 
-  #writeError(error: unknown): StratumError {
+  async #writeError(error: unknown): Promise<StratumError> {
     const reason = error instanceof Error ? error.message : String(error);
     const message = `the coordinator's store ${this.#path} cannot be written: ${reason}`;
-    const freeBytes = this.#freeBytes();
-    if (freeBytes === undefined || freeBytes >= freeBytesMin) {
-      return new StratumError('INTERNAL', message, undefined, { cause: error });
-    }
-    const details = { what: 'free disk of the coordinator', limit: freeBytesMin, actual: freeBytes };
+    const freeBytes = await freeBytesOf(this.#path);
+    if (!isDiskFull(error, freeBytes)) return new StratumError('INTERNAL', message, undefined, { cause: error });
+    const actual = freeBytes === undefined ? {} : { actual: BigInt(freeBytes) };
+    const details = { what: 'free disk of the coordinator', limit: 0n, ...actual };
     return new StratumError('DISK_FULL', message, details, { hint: 'free some space on its disk', cause: error });
-  }
-
-  /** Asked after a failure: LMDB reports a full disk as ENOSPC or as a general input/output error, by chance. */
-  #freeBytes(): bigint | undefined {
-    try {
-      const { bavail, bsize } = statfsSync(this.#path, { bigint: true });
-      return bavail * bsize;
-    } catch {
-      return undefined; // The write's own error is the one to report.
-    }
   }
 }
 

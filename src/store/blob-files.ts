@@ -1,10 +1,28 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import { isOid, type Oid } from '../base/oid.ts';
 import { type Random, randomHex } from '../base/random.ts';
 import { diskError } from './disk-error.ts';
+import type { Durability } from './durability.ts';
 import { syncFolder } from './durable-file.ts';
+import type { StoreObserver } from './store-observer.ts';
+
+/** Values of the files of a blob store. */
+export interface BlobFilesOptions {
+  /** The store's folder. */
+  readonly path: string;
+  /** With `quorum` neither files nor their names are put on disk before they count; `disk` unless given. */
+  readonly durability?: Durability | undefined;
+}
+
+/** What the files of a blob store need. */
+export interface BlobFilesModules {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: StoreObserver;
+}
 
 /** Random bytes in the name of a temporary file. */
 const temporaryNameBytes = 8;
@@ -21,13 +39,19 @@ export const folderPrefixLength = 4;
  */
 export class BlobFiles {
   readonly #path: string;
+  readonly #isSynced: boolean;
+  readonly #clock: Clock;
   readonly #random: Random;
+  readonly #observer: StoreObserver;
   /** Folders of `blobs/` whose own entries are known to be on disk. */
   readonly #durableFolders = new Map<string, Promise<void>>();
 
-  constructor(path: string, random: Random) {
+  constructor({ path, durability = 'disk' }: BlobFilesOptions, modules: BlobFilesModules) {
     this.#path = path;
-    this.#random = random;
+    this.#isSynced = durability === 'disk';
+    this.#clock = modules.clock;
+    this.#random = modules.random;
+    this.#observer = modules.observer;
   }
 
   /** Makes the folders, and deletes what an earlier process left half written. */
@@ -44,7 +68,7 @@ export class BlobFiles {
     const file = await open(path, 'wx');
     try {
       for await (const chunk of chunks) await writeFully(file, chunk);
-      await file.datasync();
+      await this.#sync(file);
     } catch (error) {
       await file.close();
       await this.discard(path);
@@ -54,17 +78,24 @@ export class BlobFiles {
     return path;
   }
 
+  async #sync(file: FileHandle): Promise<void> {
+    if (!this.#isSynced) return;
+    const writtenAtMs = this.#clock.monotonicMs();
+    await file.datasync();
+    this.#observer.synced(this.#clock.monotonicMs() - writtenAtMs);
+  }
+
   /** Deletes a temporary file. */
   async discard(path: string): Promise<void> {
     await rm(path, { force: true });
   }
 
-  /** Makes a temporary file the blob, replacing one of the same name; resolves when that is on disk. */
+  /** Makes a temporary file the blob, replacing one of the same name; resolves when that is on disk, if it is to be. */
   async publish(oid: Oid, temporary: string): Promise<void> {
     const path = this.#blobPath(oid);
     await this.#makeFolder(dirname(path));
     await rename(temporary, path);
-    await syncFolder(dirname(path));
+    if (this.#isSynced) await syncFolder(dirname(path));
   }
 
   /** Opens a blob for reading; undefined when there is no file. */

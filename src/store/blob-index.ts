@@ -1,16 +1,36 @@
+import type { Clock } from '../base/clock.ts';
+import { asStratumError, StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import { type BlobRecord, decodeBlobRecord, encodeBlobRecord } from './blob-record.ts';
 import type { BlobInfo, BlobPage } from './blob-store.ts';
 import { type BlobTotals, countChange, decodeBlobTotals, encodeBlobTotals, noBlobs } from './blob-totals.ts';
+import { BufferSlab } from './buffer-slab.ts';
+import { checkedContentOfRow, contentOfRow, encodeContentRow, quarantinedRow } from './content-row.ts';
+import type { Durability } from './durability.ts';
 import { afterPositionKey, blobKey, oidOfKey, positionKey, singleKey } from './keys.ts';
-import { commit, type LmdbEnvironment, openLmdb } from './lmdb-environment.ts';
+import { commit, flush, type LmdbEnvironment, openLmdb } from './lmdb-environment.ts';
+import type { StoreObserver } from './store-observer.ts';
+
+/** Values of an index. */
+export interface BlobIndexOptions {
+  /** Its folder. */
+  readonly path: string;
+  /** `disk` unless given. */
+  readonly durability?: Durability | undefined;
+}
+
+/** What an index needs. */
+export interface BlobIndexModules {
+  readonly clock: Clock;
+  readonly observer: StoreObserver;
+}
 
 /** What is to become of a blob's record, decided inside the transaction that writes it. */
 export interface BlobChange<T> {
   /** The new record; undefined removes it, `current` itself leaves all as it is. */
   readonly next: BlobRecord | undefined;
-  /** New content for the index; null removes it; absent leaves it. */
-  readonly content?: Uint8Array | null;
+  /** What happens to content in the index; absent leaves it. */
+  readonly content?: 'remove' | 'quarantine';
   readonly result: T;
 }
 
@@ -22,18 +42,25 @@ const positionMax = 2n ** 64n - 1n;
 /**
  * The LMDB index of a blob store: a record for each blob, and the content of small ones. A change
  * is on disk when its promise resolves; changes that come in while a commit is under way share the
- * next one.
+ * next one, and take effect in the order of the calls.
  */
 export class BlobIndex {
   readonly #database: LmdbEnvironment;
+  readonly #durability: Durability;
+  readonly #clock: Clock;
+  readonly #observer: StoreObserver;
+  readonly #slab = new BufferSlab();
 
-  private constructor(database: LmdbEnvironment) {
+  private constructor(database: LmdbEnvironment, durability: Durability, modules: BlobIndexModules) {
     this.#database = database;
+    this.#durability = durability;
+    this.#clock = modules.clock;
+    this.#observer = modules.observer;
   }
 
   /** Opens or creates the index in a folder. */
-  static open(path: string): BlobIndex {
-    return new BlobIndex(openLmdb(path));
+  static open({ path, durability = 'disk' }: BlobIndexOptions, modules: BlobIndexModules): BlobIndex {
+    return new BlobIndex(openLmdb(path, durability), durability, modules);
   }
 
   record(oid: Oid): BlobRecord | undefined {
@@ -41,14 +68,29 @@ export class BlobIndex {
     return bytes === undefined ? undefined : decodeBlobRecord(bytes);
   }
 
-  /** Content that is kept in the index. */
+  /** Content that is kept in the index, as it is on the disk; undefined also for a copy in quarantine. */
   content(oid: Oid): Buffer | undefined {
+    const row = this.#row(oid);
+    return row === undefined ? undefined : contentOfRow(row);
+  }
+
+  /**
+   * The same without flipped bits: undefined also for content that is damaged. One look-up, whatever
+   * the record says. Contents that are read one after another share memory.
+   */
+  checkedContent(oid: Oid): Buffer | undefined {
+    // LMDB's own buffer, which the next look-up overwrites: copied once, where `get` copies twice.
+    const shared = this.#database.getBinaryFast(blobKey('objectContent', oid));
+    return shared === undefined ? undefined : checkedContentOfRow(this.#slab.copyOf(shared));
+  }
+
+  #row(oid: Oid): Buffer | undefined {
     return this.#database.get(blobKey('objectContent', oid));
   }
 
   /** Changes one blob's record, content and the totals together. `decide` may run later and must not await. */
   async change<T>(oid: Oid, decide: (current: BlobRecord | undefined) => BlobChange<T>): Promise<T> {
-    return commit(this.#database, `the record of blob ${oid}`, () => {
+    return this.#commit(`the record of blob ${oid}`, () => {
       const current = this.record(oid);
       const change = decide(current);
       this.#write(oid, current, change);
@@ -66,8 +108,60 @@ export class BlobIndex {
     }
     if (content === undefined) return;
     const key = blobKey('objectContent', oid);
-    if (content === null) void this.#database.remove(key);
-    else void this.#database.put(key, Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+    const row = content === 'quarantine' ? this.#database.get(key) : undefined;
+    if (row === undefined) void this.#database.remove(key);
+    else void this.#database.put(key, quarantinedRow(row));
+  }
+
+  /**
+   * Puts blobs and their content in one transaction, all of the age that `nowMs` tells in it. Gives
+   * the record that each had before, or the error of one whose record cannot be read; such a blob
+   * is left as it is. Content that is there already, byte for byte, is not written again.
+   */
+  async putMany(
+    blobs: ReadonlyMap<Oid, Buffer>,
+    nowMs: () => number,
+  ): Promise<ReadonlyMap<Oid, BlobRecord | StratumError | undefined>> {
+    // Before the transaction, which others wait for: the commit before it may still be under way.
+    const rows = [...blobs].map(([oid, content]) => ({ oid, size: content.length, row: encodeContentRow(content) }));
+    const what = rows.length === 1 ? `blob ${rows[0]?.oid}` : `${rows.length} blobs`;
+    return this.#commit(what, () => {
+      const storedAtMs = nowMs();
+      // All are read before the first is written: this must not throw after a write.
+      const before = new Map(rows.map(({ oid }) => [oid, this.#readableRecord(oid)] as const));
+      let totals = this.totals();
+      for (const { oid, size, row } of rows) {
+        const current = before.get(oid);
+        if (current instanceof StratumError) continue;
+        const next: BlobRecord = { place: 'index', quarantined: false, size, storedAtMs };
+        void this.#database.put(blobKey('objectBlob', oid), encodeBlobRecord(next));
+        // Compared, not trusted: a copy that has rotted is written anew.
+        const isThere = current?.place === 'index' && this.#row(oid)?.equals(row) === true;
+        if (!isThere) void this.#database.put(blobKey('objectContent', oid), row);
+        totals = countChange(totals, current, next);
+      }
+      void this.#database.put(totalsKey, encodeBlobTotals(totals));
+      return before;
+    });
+  }
+
+  #readableRecord(oid: Oid): BlobRecord | StratumError | undefined {
+    try {
+      return this.record(oid);
+    } catch (error) {
+      return asStratumError(error);
+    }
+  }
+
+  async #commit<T>(what: string, work: () => T): Promise<T> {
+    let writtenAtMs = this.#clock.monotonicMs();
+    const result = await commit(this.#database, what, () => {
+      const value = work();
+      writtenAtMs = this.#clock.monotonicMs();
+      return value;
+    });
+    if (this.#durability === 'disk') this.#observer.synced(this.#clock.monotonicMs() - writtenAtMs);
+    return result;
   }
 
   totals(): BlobTotals {
@@ -103,7 +197,7 @@ export class BlobIndex {
   async begin(): Promise<{ readonly wasClosedCleanly: boolean }> {
     const wasClosedCleanly = this.#database.doesExist(cleanCloseKey);
     if (wasClosedCleanly) {
-      await commit(this.#database, 'the blob index', () => {
+      await this.#commit('the blob index', () => {
         void this.#database.remove(cleanCloseKey);
       });
     }
@@ -115,12 +209,18 @@ export class BlobIndex {
     await this.#database.close();
   }
 
-  /** Waits for all changes and closes; the next `begin` learns that all went well. */
+  /** Puts all changes on disk: with durability `quorum` nobody else does. */
+  flush(): Promise<void> {
+    return flush(this.#database);
+  }
+
+  /** Waits for all changes, puts them on disk and closes; the next `begin` learns that all went well. */
   async close(): Promise<void> {
     try {
-      await commit(this.#database, 'the blob index', () => {
+      await this.#commit('the blob index', () => {
         void this.#database.put(cleanCloseKey, cleanCloseVersion);
       });
+      if (this.#durability !== 'disk') await this.flush();
     } finally {
       await this.#database.close();
     }

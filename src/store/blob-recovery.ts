@@ -2,6 +2,7 @@ import type { Logger } from '../base/log.ts';
 import type { Oid } from '../base/oid.ts';
 import { type BlobFiles, folderPrefixLength } from './blob-files.ts';
 import type { BlobIndex } from './blob-index.ts';
+import type { StoreObserver } from './store-observer.ts';
 
 /**
  * Makes files and records agree again after an unclean stop. A file without a record was never
@@ -9,7 +10,11 @@ import type { BlobIndex } from './blob-index.ts';
  * lost: it stays, in quarantine, so that this node answers "cannot say" and not "missing" until the
  * blob is put again. Contents are not read here; every read checks them.
  */
-export async function recoverBlobs(index: BlobIndex, files: BlobFiles, log: Logger): Promise<void> {
+export async function recoverBlobs(
+  index: BlobIndex,
+  files: BlobFiles,
+  { log, observer }: { readonly log: Logger; readonly observer: StoreObserver },
+): Promise<void> {
   let deletedCount = 0;
   for await (const oids of files.list()) {
     for (const oid of oids) {
@@ -25,6 +30,7 @@ export async function recoverBlobs(index: BlobIndex, files: BlobFiles, log: Logg
       next: current === undefined ? undefined : { ...current, quarantined: true },
       result: undefined,
     }));
+    observer.quarantined();
     log.error({ oid }, 'the file of a stored blob is gone: put in quarantine');
   }
   for (const oid of await files.listQuarantined()) {

@@ -73,8 +73,10 @@ export interface BlobStore {
     length?: number,
   ): Promise<{ readonly size: number; readonly chunks: AsyncIterable<Buffer> }>;
   /**
-   * Blobs of at most `bytesMax` bytes together, in the order of the questions, checked as `read`
-   * checks a whole blob. Stops before the blob that would exceed it: fewer answers than questions
+   * Blobs of at most `bytesMax` bytes together, in the order of the questions, checked against flipped
+   * bits: a damaged copy is put in quarantine and answered CORRUPT. The check may be a weaker one
+   * than SHA-256, which is left to who reads over the network. The contents may share memory: who
+   * keeps a few of many keeps a copy. Stops before the blob that would exceed it: fewer answers than questions
    * then, but never none. TOO_LARGE when the first blob alone exceeds it.
    */
   getMany(oids: readonly Oid[], bytesMax: number): Promise<readonly SmallBlobAnswer[]>;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 
@@ -12,17 +12,24 @@ export async function* checkedContent(
   size: number,
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const hash = createHash('sha256');
+  const sha256 = createHash('sha256');
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > size) throw wrongSize(oid, size, `more than ${size} bytes came`);
-    hash.update(chunk);
+    sha256.update(chunk);
     yield chunk;
   }
   if (bytes < size) throw wrongSize(oid, size, `only ${bytes} bytes came`);
-  const got = hash.digest('hex');
+  const got = sha256.digest('hex');
   if (got !== oid) throw contentMismatch(oid, got);
+}
+
+/** Checks content that is in memory: the error of one that does not hash to `oid`, else undefined. */
+export function checkContent(oid: Oid, content: Uint8Array): StratumError<'CHECKSUM_MISMATCH'> | undefined {
+  // One call, and no Hash object for the collector; as hex, which for small content is faster than as a Buffer.
+  const got = hash('sha256', content, 'hex');
+  return got === oid ? undefined : contentMismatch(oid, got);
 }
 
 /** The error of content that does not hash to its name. */

@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { asStratumError, StratumError } from '../base/errors.ts';
+import { asStratumError, assert, StratumError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
 import { KiB, MiB } from '../base/units.ts';
+import { blobNotFound, copyLostMeanwhile } from './blob-errors.ts';
 import { type BlobFileRange, BlobFileReader } from './blob-file-reader.ts';
 import { BlobFiles } from './blob-files.ts';
 import { BlobIndex } from './blob-index.ts';
 import { readRange } from './blob-range.ts';
-import type { BlobRecord } from './blob-record.ts';
+import type { BlobPlace, BlobRecord } from './blob-record.ts';
 import { recoverBlobs } from './blob-recovery.ts';
 import type {
   BlobInfo,
@@ -23,13 +23,19 @@ import type {
   SmallBlob,
   SmallBlobAnswer,
 } from './blob-store.ts';
-import { checkedContent, damagedCopy } from './checked-content.ts';
+import { checkContent, checkedContent, damagedCopy } from './checked-content.ts';
 import { diskError } from './disk-error.ts';
 import { DiskSpace, type MeasureDisk, measureDisk } from './disk-space.ts';
+import type { Durability } from './durability.ts';
 import { syncFolder } from './durable-file.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { PeriodicFlush } from './periodic-flush.ts';
+import { PinCounts } from './pin-counts.ts';
 import { readWhole, tooLarge } from './read-whole.ts';
 import { singleChunk } from './single-chunk.ts';
+import { SmallBlobWriter } from './small-blob-writer.ts';
+import { noObserver, type StoreObserver } from './store-observer.ts';
+import { type ReadBootId, readBootId, UnsyncedMarker } from './unsynced-marker.ts';
 
 /** Values of a disk blob store. */
 export interface DiskBlobStoreOptions {
@@ -39,6 +45,8 @@ export interface DiskBlobStoreOptions {
   readonly indexedBytesMax?: number;
   /** Bytes of the disk that writes leave free; 64 MiB unless given. */
   readonly freeBytesMin?: number;
+  /** What an acknowledged write has behind it; `disk` unless given. */
+  readonly durability?: Durability;
 }
 
 /** What a disk blob store needs. */
@@ -47,7 +55,13 @@ export interface DiskBlobStoreModules {
   readonly random: Random;
   readonly log: Logger;
   readonly measureDisk?: MeasureDisk;
+  readonly observer?: StoreObserver;
+  /** The kernel's unless given. */
+  readonly readBootId?: ReadBootId;
 }
+
+/** With durability `quorum`: the longest that the index waits for the disk. */
+const flushIntervalMs = 1_000;
 
 /** What is asked of a file before it is open. */
 type ReadRange = Omit<BlobFileRange, 'whole' | 'onDamaged'>;
@@ -64,7 +78,10 @@ const freeBytesDefault = 64 * MiB;
 /**
  * A blob store on LMDB and files. What is acknowledged is on disk: content first, then its record,
  * so that a crash at any moment leaves either no record (and perhaps a file, which the next start
- * deletes) or a whole blob. Changes of one blob happen one at a time.
+ * deletes) or a whole blob. What touches the file of a blob happens in the blob's turn, one at a
+ * time; what touches the index alone is one transaction, and transactions come in the order of the
+ * calls. With durability `quorum` all that outlives the process, but not the machine: after a crash
+ * of the machine the store refuses to open (unsynced-marker.ts).
  */
 export class DiskBlobStore implements BlobStore {
   readonly #indexedBytesMax: number;
@@ -73,14 +90,19 @@ export class DiskBlobStore implements BlobStore {
   readonly #space: DiskSpace;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #observer: StoreObserver;
   readonly #locks = new KeyedLock();
-  /** Blobs that are being put, with how many puts there are: not to be deleted. */
-  readonly #beingPut = new Map<Oid, number>();
+  /** Blobs that are being put: not to be deleted. */
+  readonly #beingPut = new PinCounts();
+  readonly #small: SmallBlobWriter;
+  /** With durability `quorum` alone. */
+  readonly #unsynced: { readonly marker: UnsyncedMarker; readonly flushing: PeriodicFlush } | undefined;
 
   private constructor(
     options: DiskBlobStoreOptions,
     index: BlobIndex,
     files: BlobFiles,
+    marker: UnsyncedMarker,
     modules: DiskBlobStoreModules,
   ) {
     this.#indexedBytesMax = options.indexedBytesMax ?? indexedBytesDefault;
@@ -88,62 +110,68 @@ export class DiskBlobStore implements BlobStore {
     this.#files = files;
     this.#clock = modules.clock;
     this.#log = modules.log;
+    this.#observer = modules.observer ?? noObserver;
     const spaceOptions = { path: options.path, freeBytesMin: options.freeBytesMin ?? freeBytesDefault };
     this.#space = new DiskSpace(spaceOptions, {
       clock: modules.clock,
       measureDisk: modules.measureDisk ?? measureDisk,
+    });
+    if (options.durability === 'quorum') {
+      const flushing = new PeriodicFlush({ intervalMs: flushIntervalMs }, { ...modules, flush: () => index.flush() });
+      this.#unsynced = { marker, flushing };
+    }
+    this.#small = new SmallBlobWriter({
+      clock: modules.clock,
+      index,
+      files,
+      space: this.#space,
+      locks: this.#locks,
+      beingPut: this.#beingPut,
     });
   }
 
   /** Opens or creates a store; after anything but a clean close, files and records are compared first. */
   static async open(options: DiskBlobStoreOptions, modules: DiskBlobStoreModules): Promise<DiskBlobStore> {
     await mkdir(options.path, { recursive: true });
-    const files = new BlobFiles(options.path, modules.random);
+    const { durability } = options;
+    const parts = { ...modules, observer: modules.observer ?? noObserver };
+    const marker = new UnsyncedMarker({ folder: options.path }, { readBootId: modules.readBootId ?? readBootId });
+    const wasUnsynced = await marker.check();
+    if (durability === 'quorum') await marker.write();
+    const files = new BlobFiles({ path: options.path, durability }, parts);
     await files.prepare();
     const indexPath = join(options.path, 'index');
-    const index = BlobIndex.open(indexPath);
+    const index = BlobIndex.open({ path: indexPath, durability }, parts);
     try {
       // LMDB puts its file on disk, not the folders that lead to it.
       for (const folder of [indexPath, options.path, dirname(options.path)]) await syncFolder(folder);
       const { wasClosedCleanly } = await index.begin();
-      if (!wasClosedCleanly) await recoverBlobs(index, files, modules.log);
+      if (!wasClosedCleanly) await recoverBlobs(index, files, parts);
+      if (wasUnsynced && durability !== 'quorum') {
+        await index.flush();
+        await marker.remove();
+      }
     } catch (error) {
       await index.abandon();
       throw error;
     }
-    return new DiskBlobStore(options, index, files, modules);
+    return new DiskBlobStore(options, index, files, marker, modules);
   }
 
   async put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }> {
     const content = checkedContent(oid, size, chunks);
+    return size <= this.#indexedBytesMax ? this.#small.put(oid, size, content) : this.#putLarge(oid, size, content);
+  }
+
+  async #putLarge(oid: Oid, size: number, content: AsyncIterable<Uint8Array>): Promise<{ existed: boolean }> {
     // Pinned in its turn: a delete that is under way ends first, a later one finds the blob in use.
-    await this.#locks.run(oid, async () => this.#pin(oid));
+    await this.#locks.run(oid, async () => this.#beingPut.add(oid));
     try {
-      if (size <= this.#indexedBytesMax) return await this.#putIndexed(oid, size, content);
       // Hashed, not trusted: a copy that has rotted must not count as one of W.
       if ((await this.verify(oid)) === 'PRESENT') return await this.#renew(oid, content);
       return await this.#putFile(oid, size, content);
     } finally {
-      this.#unpin(oid);
-    }
-  }
-
-  async #putIndexed(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ existed: boolean }> {
-    const release = await this.#space.reserve(size);
-    try {
-      const content = Buffer.concat(await Array.fromAsync(chunks));
-      return await this.#locks.run(oid, async () => {
-        const before = await this.#index.change(oid, (current) => {
-          const next = { place: 'index', quarantined: false, size, storedAtMs: this.#clock.nowMs() } as const;
-          // Compared, not trusted: a copy that has rotted is written anew.
-          const good = current?.place === 'index' && this.#index.content(oid)?.equals(content) === true;
-          return { next, ...(good ? {} : { content }), result: current };
-        });
-        if (before?.place === 'file') await this.#files.remove(oid);
-        return { existed: isGood(before) };
-      });
-    } finally {
-      release();
+      this.#beingPut.remove(oid);
     }
   }
 
@@ -152,7 +180,7 @@ export class DiskBlobStore implements BlobStore {
     for await (const _ of chunks); // Only its check is wanted.
     return this.#locks.run(oid, () =>
       this.#index.change(oid, (current) => {
-        if (!isGood(current)) throw lostMeanwhile(oid);
+        if (!isGood(current)) throw copyLostMeanwhile(oid);
         return { next: { ...current, storedAtMs: this.#clock.nowMs() }, result: { existed: true } };
       }),
     );
@@ -178,7 +206,7 @@ export class DiskBlobStore implements BlobStore {
       await this.#files.publish(oid, temporary);
       return await this.#index.change(oid, (current) => {
         const next = { place: 'file', quarantined: false, size, storedAtMs: this.#clock.nowMs() } as const;
-        return { next, ...(current?.place === 'index' ? { content: null } : {}), result: current };
+        return { next, ...(current?.place === 'index' ? { content: 'remove' } : {}), result: current };
       });
     } catch (error) {
       await this.#files.discard(temporary);
@@ -189,9 +217,28 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  putMany(blobs: readonly SmallBlob[]): Promise<readonly PutFate[]> {
+  async putMany(blobs: readonly SmallBlob[]): Promise<readonly PutFate[]> {
+    const small = new Map<Oid, Buffer>();
+    // Decided at once, under way on its own, or undefined: with the others of the batch.
+    const alone = blobs.map(({ oid, content }): PutFate | Promise<PutFate> | undefined => {
+      if (content.length > this.#indexedBytesMax) {
+        return this.put(oid, content.length, singleChunk(content)).catch(asStratumError);
+      }
+      const mismatch = checkContent(oid, content);
+      if (mismatch !== undefined) return mismatch;
+      if (!small.has(oid)) small.set(oid, content);
+      return undefined;
+    });
+    const together = await this.#small.putMany(small);
+    const answered = new Set<Oid>();
     return Promise.all(
-      blobs.map(({ oid, content }) => this.put(oid, content.length, singleChunk(content)).catch(asStratumError)),
+      blobs.map(({ oid }, index) => {
+        const fate = alone[index] ?? together.get(oid);
+        assert(fate !== undefined, 'every blob that is put has a fate');
+        const isRepeated = alone[index] === undefined && answered.has(oid);
+        if (alone[index] === undefined) answered.add(oid);
+        return isRepeated && !(fate instanceof StratumError) ? { existed: true } : fate;
+      }),
     );
   }
 
@@ -219,14 +266,15 @@ export class DiskBlobStore implements BlobStore {
     // In its turn, so that record and file are of one moment.
     return this.#locks.run(oid, async () => {
       const record = this.#index.record(oid);
-      if (record === undefined) throw notFound(oid);
+      if (record === undefined) throw blobNotFound(oid);
       if (record.quarantined) throw damagedCopy(oid, 'found earlier');
       const range = { ...readRange(oid, record.size, offset, length), oid, reusesBuffer };
       if (record.place === 'file') return { size: record.size, chunks: await this.#readFile(oid, record, range) };
       const content = this.#index.content(oid);
-      const got = content === undefined ? 'its content is gone' : createHash('sha256').update(content).digest('hex');
-      if (content === undefined || got !== oid) {
-        await this.#quarantine(oid, got);
+      const damage = damageOf(oid, content);
+      if (content === undefined || damage !== undefined) {
+        const got = damage ?? 'its content is gone';
+        await this.#quarantine(oid, 'index', got);
         throw damagedCopy(oid, got);
       }
       const part = content.subarray(range.offset, range.offset + range.length);
@@ -240,13 +288,13 @@ export class DiskBlobStore implements BlobStore {
     if (file === undefined || size !== record.size) {
       await file?.close();
       const got = size === undefined ? 'its file is gone' : `its file has ${size} bytes instead of ${record.size}`;
-      await this.#quarantine(oid, got);
+      await this.#quarantine(oid, 'file', got);
       throw damagedCopy(oid, got);
     }
     const onDamaged = (got: string) =>
       this.#locks.run(oid, async () => {
         // A put may have replaced the file that was read by a good one.
-        if (await this.#files.isCurrent(oid, file)) await this.#quarantine(oid, got);
+        if (await this.#files.isCurrent(oid, file)) await this.#quarantine(oid, 'file', got);
       });
     return new BlobFileReader(file, { ...range, whole: range.length === record.size, onDamaged });
   }
@@ -255,16 +303,23 @@ export class DiskBlobStore implements BlobStore {
     const answers: SmallBlobAnswer[] = [];
     let bytes = 0;
     for (const oid of oids) {
-      const info = await this.stat(oid);
+      // The way of nearly all: one look-up, no promise, and a check for flipped bits.
+      const content = this.#index.checkedContent(oid);
+      const info = content === undefined ? await this.stat(oid) : { oid, size: content.length };
       if (info !== undefined && bytes + info.size > bytesMax) {
         if (answers.length === 0) throw tooLarge(info, bytesMax);
         break;
       }
-      const answer = await readWhole(this, oid);
+      const answer = content === undefined ? await this.#wholeOf(oid) : ({ presence: 'PRESENT', content } as const);
       bytes += answer.presence === 'PRESENT' ? answer.content.length : 0;
       answers.push(answer);
     }
     return answers;
+  }
+
+  async #wholeOf(oid: Oid): Promise<SmallBlobAnswer> {
+    const presence = await this.presence(oid);
+    return presence === 'PRESENT' ? readWhole(this, oid) : { presence };
   }
 
   async verify(oid: Oid): Promise<BlobPresence> {
@@ -288,7 +343,7 @@ export class DiskBlobStore implements BlobStore {
       const deleted = await this.#index.change(oid, (current) => {
         const kept = storedBeforeMs !== undefined && current !== undefined && current.storedAtMs >= storedBeforeMs;
         if (current === undefined || kept) return { next: current, result: undefined };
-        return { next: undefined, ...(current.place === 'index' ? { content: null } : {}), result: current };
+        return { next: undefined, ...(current.place === 'index' ? { content: 'remove' } : {}), result: current };
       });
       if (deleted === undefined) return false;
       await this.#files.remove(oid);
@@ -305,45 +360,36 @@ export class DiskBlobStore implements BlobStore {
   }
 
   /** The caller has ended all other calls. */
-  close(): Promise<void> {
-    return this.#index.close();
+  async close(): Promise<void> {
+    await this.#unsynced?.flushing.stop();
+    await this.#index.close();
+    await this.#unsynced?.marker.remove();
   }
 
-  /** Whether there is a copy as far as can be told without reading it. */
-  /** Marks a copy as damaged and moves its file aside; called in the blob's turn. */
-  async #quarantine(oid: Oid, got: string): Promise<void> {
-    const size = await this.#index.change(oid, (current) => ({
-      next: current === undefined ? undefined : { ...current, quarantined: true },
-      result: current?.size,
-    }));
+  /**
+   * Marks a copy as damaged and moves its file aside; called in the blob's turn. A copy that has
+   * become a good one meanwhile is left alone: somebody was told that it is stored.
+   */
+  async #quarantine(oid: Oid, place: BlobPlace, got: string): Promise<void> {
+    const size = await this.#index.change(oid, (current) => {
+      const isHealed = place === 'index' && damageOf(oid, this.#index.content(oid)) === undefined;
+      if (!isGood(current) || current.place !== place || isHealed) return { next: current, result: undefined };
+      const aside = place === 'index' ? ({ content: 'quarantine' } as const) : {};
+      return { next: { ...current, quarantined: true }, ...aside, result: current.size };
+    });
     if (size === undefined) return;
-    await this.#files.quarantine(oid);
+    if (place === 'file') await this.#files.quarantine(oid);
+    this.#observer.quarantined();
     this.#log.error({ oid, size, got }, 'a stored blob is damaged: put in quarantine');
   }
+}
 
-  #pin(oid: Oid): void {
-    this.#beingPut.set(oid, (this.#beingPut.get(oid) ?? 0) + 1);
-  }
-
-  #unpin(oid: Oid): void {
-    const count = (this.#beingPut.get(oid) ?? 0) - 1;
-    if (count > 0) this.#beingPut.set(oid, count);
-    else this.#beingPut.delete(oid);
-  }
+/** What is wrong with content of the index; undefined when nothing is. */
+function damageOf(oid: Oid, content: Buffer | undefined): string | undefined {
+  if (content === undefined) return 'its content is gone';
+  return checkContent(oid, content)?.details.got;
 }
 
 function isGood(record: BlobRecord | undefined): record is BlobRecord {
   return record !== undefined && !record.quarantined;
-}
-
-function notFound(oid: Oid): StratumError<'BLOB_NOT_FOUND'> {
-  return new StratumError('BLOB_NOT_FOUND', `there is no blob ${oid} here`, { kind: 'blob', id: oid });
-}
-
-function lostMeanwhile(oid: Oid): StratumError<'VERSION_CONFLICT'> {
-  const details = { what: `blob ${oid}`, expected: 'held', current: 'in quarantine' };
-  const hint = 'put it once more: the copy is then written anew';
-  return new StratumError('VERSION_CONFLICT', `the copy of blob ${oid} was lost while it was put again`, details, {
-    hint,
-  });
 }

@@ -1,8 +1,8 @@
-import { type Oid, oidBytes, oidToBytes } from '../base/oid.ts';
+import { type Oid, oidBytes } from '../base/oid.ts';
 
 /**
  * Every key of every LMDB file that Stratum writes begins with one of these prefixes: a letter for
- * the owner ('c' coordinator, 'm' metadata, 'o' object), then what it is. A prefix is never given
+ * the owner ('c' coordinator, 'f' frontend, 'm' metadata, 'o' object), then what it is. A prefix is never given
  * another meaning, and one that is no longer written stays listed. Each record begins with a version byte.
  */
 export const keyPrefixes = {
@@ -14,6 +14,10 @@ export const keyPrefixes = {
   coordinatorTopology: 'ct',
   /** Coordinator, embedded driver: one update; followed by its version as 8 bytes, big-endian. */
   coordinatorUpdate: 'cu',
+  /** Frontend: a hint (hint-record.ts); followed by the node id, a NUL, and the hint's number as 8 bytes, big-endian. */
+  frontendHint: 'fh',
+  /** Frontend: the number of the hint for a node and a blob; followed by the node id, a NUL, and the 32 bytes of the blob's id. */
+  frontendHintNumber: 'fn',
   /** Metadata node: one operation of a partition's log; followed by the partition (2 bytes) and the index (8), big-endian. */
   metadataLog: 'ml',
   /** Metadata node: up to where a partition's log is applied; followed by the partition as 2 bytes, big-endian. */
@@ -22,7 +26,7 @@ export const keyPrefixes = {
   metadataState: 'ms',
   /** Object node: the record of a blob (blob-record.ts); followed by the 32 bytes of its id. */
   objectBlob: 'ob',
-  /** Object node: the content of a small blob; followed by the 32 bytes of its id. */
+  /** Object node: the content of a small blob (content-row.ts); followed by the 32 bytes of its id. */
   objectContent: 'oc',
   /** Object node: counts and sizes of all blobs (blob-totals.ts); nothing follows. */
   objectTotals: 'ot',
@@ -43,7 +47,11 @@ export function singleKey(name: KeyPrefixName): Buffer {
 
 /** The key of a blob's record or content. */
 export function blobKey(name: 'objectBlob' | 'objectContent', oid: Oid): Buffer {
-  return Buffer.concat([singleKey(name), oidToBytes(oid)]);
+  // Made for every blob of every batch: one allocation, and no intermediate ones.
+  const key = Buffer.allocUnsafe(keyPrefixBytes + oidBytes);
+  key.write(keyPrefixes[name], 0, 'latin1');
+  key.write(oid, keyPrefixBytes, 'hex');
+  return key;
 }
 
 /** The blob id at the end of a key. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
-import { asStratumError, StratumError } from '../base/errors.ts';
+import { asStratumError } from '../base/errors.ts';
 import { type Oid, oidOf, positionOf } from '../base/oid.ts';
+import { blobNotFound } from './blob-errors.ts';
 import { readRange } from './blob-range.ts';
 import type {
   BlobInfo,
@@ -14,6 +15,7 @@ import type {
 } from './blob-store.ts';
 import { checkedContent, damagedCopy } from './checked-content.ts';
 import { diskFull } from './disk-error.ts';
+import { PinCounts } from './pin-counts.ts';
 import { readWhole, tooLarge } from './read-whole.ts';
 import { singleChunk } from './single-chunk.ts';
 
@@ -34,7 +36,7 @@ export class MemoryBlobStore implements BlobStore {
   readonly #capacityBytes: number;
   readonly #clock: Clock;
   readonly #blobs = new Map<Oid, MemoryBlob>();
-  readonly #beingPut = new Map<Oid, number>();
+  readonly #beingPut = new PinCounts();
 
   constructor(options: MemoryBlobStoreOptions, modules: { readonly clock: Clock }) {
     this.#capacityBytes = options.capacityBytes;
@@ -42,7 +44,7 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }> {
-    this.#beingPut.set(oid, (this.#beingPut.get(oid) ?? 0) + 1);
+    this.#beingPut.add(oid);
     try {
       const isNew = this.#good(oid) === undefined;
       const { freeBytes } = await this.stats();
@@ -54,9 +56,7 @@ export class MemoryBlobStore implements BlobStore {
       this.#blobs.set(oid, { content, storedAtMs: this.#clock.nowMs(), quarantined: false });
       return { existed };
     } finally {
-      const count = (this.#beingPut.get(oid) ?? 0) - 1;
-      if (count > 0) this.#beingPut.set(oid, count);
-      else this.#beingPut.delete(oid);
+      this.#beingPut.remove(oid);
     }
   }
 
@@ -79,9 +79,7 @@ export class MemoryBlobStore implements BlobStore {
 
   async read(oid: Oid, offset = 0, length?: number): Promise<{ size: number; chunks: AsyncIterable<Buffer> }> {
     const blob = this.#blobs.get(oid);
-    if (blob === undefined) {
-      throw new StratumError('BLOB_NOT_FOUND', `there is no blob ${oid} here`, { kind: 'blob', id: oid });
-    }
+    if (blob === undefined) throw blobNotFound(oid);
     if (blob.quarantined) throw damagedCopy(oid, 'found earlier');
     const { content } = blob;
     const range = readRange(oid, content.length, offset, length);

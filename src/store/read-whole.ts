@@ -17,7 +17,7 @@ export async function readWhole(store: BlobStore, oid: Oid): Promise<SmallBlobAn
 }
 
 /** The error of a blob that does not fit in a message. */
-export function tooLarge({ oid, size }: BlobInfo, bytesMax: number): StratumError<'TOO_LARGE'> {
+export function tooLarge({ oid, size }: Pick<BlobInfo, 'oid' | 'size'>, bytesMax: number): StratumError<'TOO_LARGE'> {
   const details = { what: `blob ${oid}`, limit: BigInt(bytesMax), actual: BigInt(size) };
   const hint = 'read it with GetBlob, which streams';
   return new StratumError('TOO_LARGE', `blob ${oid} has ${size} bytes and does not fit in a message`, details, {

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,11 @@ import { build } from 'esbuild';
 import { open } from 'lmdb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hasCode } from '../../../src/base/errors.ts';
+import { MiB } from '../../../src/base/units.ts';
 import { LmdbTopologyStore } from '../../../src/consensus/lmdb-topology-store.ts';
 import { singleKey } from '../../../src/store/keys.ts';
 import { reduce } from '../../../src/topology/reduce.ts';
+import { smallDisk } from '../store/small-disk.ts';
 import { applied, emptyCluster, formedCluster, register } from '../topology/sample-cluster.ts';
 
 let path: string;
@@ -101,6 +103,36 @@ describe('LmdbTopologyStore', () => {
     await store.load();
     await store.close();
     await expect(store.write({ term: 1n })).rejects.toSatisfy((error) => hasCode(error, 'SHUTTING_DOWN'));
+  });
+
+  it('says DISK_FULL on a full disk, keeps what it has, and goes on when there is room', async (context) => {
+    const disk = await smallDisk(4 * MiB);
+    if (disk === undefined) return context.skip('only root may mount a file system');
+    const store = new LmdbTopologyStore({ path: join(disk.path, 'store') });
+    try {
+      await store.load();
+      await store.write({ term: 1n, topology: emptyCluster() });
+      const ballast = join(disk.path, 'ballast');
+      await expect(writeFile(ballast, Buffer.alloc(8 * MiB))).rejects.toMatchObject({ code: 'ENOSPC' });
+      const next = reduce(emptyCluster(), register({ id: 'a' }), 1n).topology;
+      const writes = async () => {
+        // The first ones may still find free pages inside the file.
+        for (let count = 0; count < 50; count += 1) await store.write({ term: 2n, topology: next });
+      };
+      const large = { ...next, clusterId: 'x'.repeat(MiB) };
+      await expect(writes().then(() => store.write({ topology: large }))).rejects.toSatisfy((error) =>
+        hasCode(error, 'DISK_FULL'),
+      );
+      await rm(ballast);
+      await store.write({ term: 3n, topology: next });
+      await store.close();
+      const again = new LmdbTopologyStore({ path: join(disk.path, 'store') });
+      expect(await again.load()).toMatchObject({ term: 3n });
+      await again.close();
+    } finally {
+      await store.close();
+      await disk.remove();
+    }
   });
 
   it('has every acknowledged update after its process was killed', async () => {

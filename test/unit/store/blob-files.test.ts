@@ -1,9 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
 import { oidOf } from '../../../src/base/oid.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { BlobFiles } from '../../../src/store/blob-files.ts';
+import { noObserver } from '../../../src/store/store-observer.ts';
 import { blobFile, chunksOf, contentOf, temporaryFolder } from './sample-blobs.ts';
 
 const content = contentOf(100_000);
@@ -15,7 +17,7 @@ describe('BlobFiles', () => {
 
   beforeEach(async () => {
     folder = await temporaryFolder();
-    files = new BlobFiles(folder.path, systemRandom);
+    files = new BlobFiles({ path: folder.path }, { clock: systemClock, random: systemRandom, observer: noObserver });
     await files.prepare();
   });
   afterEach(() => folder.remove());

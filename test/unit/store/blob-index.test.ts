@@ -1,10 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BlobIndex } from '../../../src/store/blob-index.ts';
 import type { BlobRecord } from '../../../src/store/blob-record.ts';
+import { blobKey } from '../../../src/store/keys.ts';
+import { openLmdb } from '../../../src/store/lmdb-environment.ts';
+import { noObserver } from '../../../src/store/store-observer.ts';
+import { manualClock } from '../base/manual-clock.ts';
+import { CountingObserver } from './counting-observer.ts';
 import { oidAt, temporaryFolder } from './sample-blobs.ts';
 
 const record: BlobRecord = { place: 'index', quarantined: false, size: 3, storedAtMs: 7 };
 const oid = oidAt(5n);
+const modules = { clock: manualClock(), observer: noObserver };
 
 describe('BlobIndex', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -12,7 +18,7 @@ describe('BlobIndex', () => {
 
   beforeEach(async () => {
     folder = await temporaryFolder();
-    index = BlobIndex.open(folder.path);
+    index = BlobIndex.open({ path: folder.path }, modules);
   });
   afterEach(async () => {
     await index.abandon();
@@ -21,20 +27,68 @@ describe('BlobIndex', () => {
 
   const reopen = async () => {
     await index.abandon();
-    index = BlobIndex.open(folder.path);
+    index = BlobIndex.open({ path: folder.path }, modules);
   };
 
   it('changes record, content and totals together, and keeps them', async () => {
-    await index.change(oid, () => ({ next: record, content: Buffer.from('abc'), result: undefined }));
+    expect(await index.putMany(new Map([[oid, Buffer.from('abc')]]), () => 7)).toEqual(new Map([[oid, undefined]]));
     await reopen();
     expect(index.record(oid)).toEqual(record);
     expect(index.content(oid)?.toString()).toBe('abc');
     expect(index.totals()).toEqual({ blobCount: 1, storedBytes: 3, quarantinedCount: 0 });
-    await index.change(oid, () => ({ next: undefined, content: null, result: undefined }));
+    await index.change(oid, () => ({ next: undefined, content: 'remove', result: undefined }));
     await reopen();
     expect(index.record(oid)).toBeUndefined();
     expect(index.content(oid)).toBeUndefined();
     expect(index.totals()).toEqual({ blobCount: 0, storedBytes: 0, quarantinedCount: 0 });
+  });
+
+  it('puts many in one commit, with the record that each had before', async () => {
+    await index.abandon();
+    const observer = new CountingObserver();
+    index = BlobIndex.open({ path: folder.path }, { ...modules, observer });
+    await index.change(oid, () => ({ next: { ...record, quarantined: true }, result: undefined }));
+    const blobs = new Map([0n, 5n, 9n].map((position) => [oidAt(position), Buffer.alloc(10, Number(position))]));
+    const before = await index.putMany(blobs, () => 8);
+    expect([...before.values()]).toEqual([undefined, { ...record, quarantined: true }, undefined]);
+    expect(observer.syncedMs).toHaveLength(2);
+    expect(index.totals()).toEqual({ blobCount: 3, storedBytes: 30, quarantinedCount: 0 });
+    for (const [at, content] of blobs) expect(index.checkedContent(at)?.equals(content)).toBe(true);
+  });
+
+  it('leaves alone the one of many whose record cannot be read, and says so', async () => {
+    const database = openLmdb(folder.path);
+    await database.put(blobKey('objectBlob', oid), Buffer.from([99]));
+    await database.close();
+    await reopen();
+    const blobs = new Map([4n, 5n, 6n].map((position) => [oidAt(position), Buffer.from('abc')]));
+    const before = await index.putMany(blobs, () => 7);
+    expect(before.get(oid)).toMatchObject({ code: 'DATA_CORRUPT' });
+    expect(index.content(oid)).toBeUndefined();
+    expect(index.totals()).toMatchObject({ blobCount: 2 });
+    expect(index.record(oidAt(6n))).toEqual(record);
+  });
+
+  it('does not give content that is in quarantine', async () => {
+    await index.putMany(new Map([[oid, Buffer.from('abc')]]), () => 7);
+    const quarantined = { ...record, quarantined: true };
+    await index.change(oid, () => ({ next: quarantined, content: 'quarantine', result: undefined }));
+    expect(index.content(oid)).toBeUndefined();
+    expect(index.checkedContent(oid)).toBeUndefined();
+    expect(index.totals()).toMatchObject({ quarantinedCount: 1 });
+  });
+
+  it.each([
+    { durability: 'disk', calls: 1 },
+    { durability: 'quorum', calls: 0 },
+  ] as const)('with durability $durability tells of $calls commits that were synced', async ({ durability, calls }) => {
+    await index.abandon();
+    const observer = new CountingObserver();
+    index = BlobIndex.open({ path: folder.path, durability }, { ...modules, observer });
+    await index.putMany(new Map([[oid, Buffer.from('abc')]]), () => 7);
+    expect(observer.syncedMs).toHaveLength(calls);
+    await reopen();
+    expect(index.content(oid)?.toString()).toBe('abc');
   });
 
   it('shows each of many changes at once the result of those before it', async () => {
@@ -63,7 +117,7 @@ describe('BlobIndex', () => {
     await reopen();
     expect(await index.begin()).toEqual({ wasClosedCleanly: false });
     await index.close();
-    index = BlobIndex.open(folder.path);
+    index = BlobIndex.open({ path: folder.path }, modules);
     expect(await index.begin()).toEqual({ wasClosedCleanly: true });
     await reopen();
     expect(await index.begin()).toEqual({ wasClosedCleanly: false });

@@ -2,22 +2,28 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Oid, oidOf } from '../../../src/base/oid.ts';
-import { systemRandom } from '../../../src/base/random.ts';
+import { type Random, systemRandom } from '../../../src/base/random.ts';
 import { BlobFiles } from '../../../src/store/blob-files.ts';
 import { BlobIndex } from '../../../src/store/blob-index.ts';
 import { recoverBlobs } from '../../../src/store/blob-recovery.ts';
-import { recordingLog } from '../base/recording-log.ts';
+import { type ManualClock, manualClock } from '../base/manual-clock.ts';
+import { type RecordingLog, recordingLog } from '../base/recording-log.ts';
+import { CountingObserver } from './counting-observer.ts';
 import { blobFile, chunksOf, contentOf, temporaryFolder } from './sample-blobs.ts';
 
 describe('recoverBlobs', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let index: BlobIndex;
+  let observer: CountingObserver;
+  let modules: { clock: ManualClock; random: Random; log: RecordingLog; observer: CountingObserver };
   let files: BlobFiles;
 
   beforeEach(async () => {
+    observer = new CountingObserver();
+    modules = { clock: manualClock(), random: systemRandom, log: recordingLog(), observer };
     folder = await temporaryFolder();
-    index = BlobIndex.open(join(folder.path, 'index'));
-    files = new BlobFiles(folder.path, systemRandom);
+    index = BlobIndex.open({ path: join(folder.path, 'index') }, modules);
+    files = new BlobFiles({ path: folder.path }, modules);
     await files.prepare();
   });
   afterEach(async () => {
@@ -42,7 +48,7 @@ describe('recoverBlobs', () => {
       await addRecord(oid, 'file');
       oids.push(oid);
     }
-    await recoverBlobs(index, files, recordingLog());
+    await recoverBlobs(index, files, modules);
     expect((await filesLeft()).toSorted()).toEqual(oids.toSorted());
     expect(index.totals()).toMatchObject({ blobCount: 30, quarantinedCount: 0 });
   });
@@ -53,7 +59,7 @@ describe('recoverBlobs', () => {
     { what: 'of a blob in quarantine', prepare: (oid: Oid) => addRecord(oid, 'file', true) },
   ])('deletes a file $what', async ({ prepare }) => {
     await prepare(await addFile(1));
-    await recoverBlobs(index, files, recordingLog());
+    await recoverBlobs(index, files, modules);
     expect(await filesLeft()).toEqual([]);
   });
 
@@ -62,16 +68,17 @@ describe('recoverBlobs', () => {
     const kept = await addFile(2);
     for (const oid of [lost, kept]) await addRecord(oid, 'file');
     await rm(blobFile(folder.path, lost));
-    await recoverBlobs(index, files, recordingLog());
+    await recoverBlobs(index, files, modules);
     expect(index.record(lost)?.quarantined).toBe(true);
     expect(index.record(kept)?.quarantined).toBe(false);
+    expect(observer.quarantinedCount).toBe(1);
   });
 
   it('deletes from quarantine what no record speaks of', async () => {
     const [unknown, known] = [await addFile(1), await addFile(2)];
     for (const oid of [unknown, known]) await files.quarantine(oid);
     await addRecord(known, 'file', true);
-    await recoverBlobs(index, files, recordingLog());
+    await recoverBlobs(index, files, modules);
     expect(await files.listQuarantined()).toEqual([known]);
   });
 });

@@ -5,9 +5,14 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
 import { type Oid, oidOf, parseOid } from '../../../src/base/oid.ts';
 import { KiB, MiB } from '../../../src/base/units.ts';
 import type { DiskBlobStore } from '../../../src/store/disk-blob-store.ts';
+import { blobKey } from '../../../src/store/keys.ts';
+import { openLmdb } from '../../../src/store/lmdb-environment.ts';
+import { noObserver } from '../../../src/store/store-observer.ts';
+import { CountingObserver } from './counting-observer.ts';
 import { blobFile, bytesOf, chunksOf, contentOf, openStore, putContent, temporaryFolder } from './sample-blobs.ts';
 
 const large = contentOf(300 * KiB);
@@ -42,7 +47,7 @@ describe('DiskBlobStore', () => {
     store = undefined;
     await between();
     const { BlobIndex } = await import('../../../src/store/blob-index.ts');
-    const index = BlobIndex.open(join(path, 'index'));
+    const index = BlobIndex.open({ path: join(path, 'index') }, { clock: systemClock, observer: noObserver });
     await index.begin();
     await index.abandon();
     return opened();
@@ -240,25 +245,139 @@ describe('DiskBlobStore', () => {
       expect(await at.stats()).toMatchObject({ blobCount: 20, quarantinedCount: 0 });
     });
 
-    it('has every blob that was acknowledged before SIGKILL, whole, and none that was deleted', async () => {
-      const script = fileURLToPath(new URL('./put-until-killed.ts', import.meta.url));
-      const writer = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-      const exited = once(writer, 'exit');
-      const put: Oid[] = [];
-      const deleted: Oid[] = [];
-      for await (const line of createInterface({ input: writer.stdout })) {
-        const [what, oid = ''] = line.split(' ');
-        (what === 'put' ? put : deleted).push(parseOid(oid));
-        if (put.length === 100) writer.kill('SIGKILL');
-      }
-      await exited;
-      const { store: at } = await opened();
-      const states = await Promise.all(put.map((oid) => at.verify(oid)));
-      expect(put.length).toBeGreaterThanOrEqual(100);
-      expect(states.filter((state) => state !== 'PRESENT')).toEqual([]);
-      expect(await Promise.all(deleted.map((oid) => at.presence(oid)))).not.toContain('PRESENT');
-      expect(await readdir(join(path, 'tmp'))).toEqual([]);
-      expect(await at.stats()).toMatchObject({ quarantinedCount: 0 });
+    it.each(['disk', 'quorum'])(
+      'has, with durability %s, every blob that was acknowledged before SIGKILL, whole, and none that was deleted',
+      async (durability) => {
+        const script = fileURLToPath(new URL('./put-until-killed.ts', import.meta.url));
+        const writer = spawn(process.execPath, [script, path, durability], { stdio: ['ignore', 'pipe', 'inherit'] });
+        const exited = once(writer, 'exit');
+        const put: Oid[] = [];
+        const deleted: Oid[] = [];
+        for await (const line of createInterface({ input: writer.stdout })) {
+          const [what, oid = ''] = line.split(' ');
+          (what === 'put' ? put : deleted).push(parseOid(oid));
+          if (put.length === 400) writer.kill('SIGKILL');
+        }
+        await exited;
+        const { store: at } = await opened();
+        const states = await Promise.all(put.map((oid) => at.verify(oid)));
+        expect(put.length).toBeGreaterThanOrEqual(400);
+        expect(states.filter((state) => state !== 'PRESENT')).toEqual([]);
+        expect(await Promise.all(deleted.map((oid) => at.presence(oid)))).not.toContain('PRESENT');
+        expect(await readdir(join(path, 'tmp'))).toEqual([]);
+        expect(await at.stats()).toMatchObject({ quarantinedCount: 0 });
+        const given = await at.getMany(put, 256 * MiB);
+        expect(given.map((answer) => (answer.presence === 'PRESENT' ? oidOf(answer.content) : ''))).toEqual(put);
+      },
+    );
+  });
+
+  it.each([
+    { durability: 'disk', title: 'every flush' },
+    { durability: 'quorum', title: 'no flush, for nothing waits for one' },
+  ] as const)('with durability $durability tells of $title', async ({ durability }) => {
+    const observer = new CountingObserver();
+    const { store: at } = await opened({ durability }, { observer });
+    await putContent(at, small);
+    await putContent(at, large);
+    // The file's content, and a commit for each blob.
+    expect(observer.syncedMs).toHaveLength(durability === 'disk' ? 3 : 0);
+    expect(await at.verify(largeOid)).toBe('PRESENT');
+    const { store: again } = await opened({}, {});
+    for (const oid of [smallOid, largeOid]) expect(await again.verify(oid)).toBe('PRESENT');
+  });
+
+  describe('with durability quorum', () => {
+    const booted = (bootId: string) => ({ readBootId: async () => bootId });
+    /** A process that was killed leaves the marker: here it is written again after a clean close. */
+    const killed = async (bootId: string) => {
+      await opened({ durability: 'quorum' }, booted(bootId));
+      await putContent((await opened({ durability: 'quorum' }, booted(bootId))).store, small);
+      await store?.close();
+      store = undefined;
+      await writeFile(join(path, 'unsynced'), bootId);
+    };
+
+    it('goes on after its process was killed, in either durability', async () => {
+      await killed('boot-1');
+      expect(await (await opened({ durability: 'quorum' }, booted('boot-1'))).store.verify(smallOid)).toBe('PRESENT');
+      await killed('boot-1');
+      expect(await (await opened({}, booted('boot-1'))).store.verify(smallOid)).toBe('PRESENT');
+      expect(await (await opened({}, booted('boot-2'))).store.verify(smallOid)).toBe('PRESENT');
     });
+
+    it.each(['disk', 'quorum'] as const)(
+      'is not opened, with durability %s, after the machine went down under it',
+      async (durability) => {
+        await killed('boot-1');
+        await expect(opened({ durability }, booted('boot-2'))).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+      },
+    );
+
+    it('is opened after the machine went down when it was closed before', async () => {
+      await putContent((await opened({ durability: 'quorum' }, booted('boot-1'))).store, small);
+      expect(await (await opened({}, booted('boot-2'))).store.verify(smallOid)).toBe('PRESENT');
+    });
+
+    it.each([
+      { durability: 'disk', timers: 0 },
+      { durability: 'quorum', timers: 1 },
+    ] as const)('has $timers timers for the flush with durability $durability', async ({ durability, timers }) => {
+      const { store: at, clock, log } = await opened({ durability });
+      await putContent(at, small);
+      expect(clock.pendingTimers()).toBe(timers);
+      clock.advance(5_000);
+      await at.close();
+      store = undefined;
+      expect(clock.pendingTimers()).toBe(0);
+      expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    });
+  });
+
+  it('tells of each copy once that it puts in quarantine', async () => {
+    const observer = new CountingObserver();
+    const { store: at } = await opened({}, { observer });
+    await putContent(at, large);
+    await truncate(blobFile(path, largeOid), 100);
+    for (let time = 0; time < 3; time += 1) expect(await at.verify(largeOid)).toBe('CORRUPT');
+    expect(observer.quarantinedCount).toBe(1);
+  });
+
+  it('leaves a copy in the index alone that is put anew between the look that found it damaged and the mark', async () => {
+    const { store: at } = await opened();
+    const blob = { oid: smallOid, content: small };
+    await at.putMany([blob]);
+    const database = openLmdb(join(path, 'index'));
+    await database.put(blobKey('objectContent', smallOid), Buffer.alloc(10, 1));
+    await database.close();
+    const putting = at.putMany([blob]);
+    // The put's transaction waits its turn when the read looks at the content: only promises pass until then.
+    for (let turn = 0; turn < 20; turn += 1) await null;
+    await expect(at.read(smallOid)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+    expect(await putting).toEqual([{ existed: true }]);
+    expect(await at.presence(smallOid)).toBe('PRESENT');
+    expect(await at.verify(smallOid)).toBe('PRESENT');
+  });
+
+  it('takes over with a batch a blob that an earlier threshold has put in a file', async () => {
+    const before = await opened({ indexedBytesMax: 10 });
+    await putContent(before.store, small);
+    const { store: at } = await opened();
+    expect(await at.putMany([{ oid: smallOid, content: small }])).toEqual([{ existed: true }]);
+    expect(await exists(blobFile(path, smallOid))).toBe(false);
+    expect(await at.verify(smallOid)).toBe('PRESENT');
+  });
+
+  it('refuses each blob of a batch that there is no room for, and none is half there', async () => {
+    const { store: at } = await opened(
+      { freeBytesMin: MiB },
+      { measureDisk: async () => ({ freeBytes: MiB, capacityBytes: 2 * MiB }) },
+    );
+    const blobs = [1, 2].map((seed) => contentOf(100, seed)).map((content) => ({ oid: oidOf(content), content }));
+    const wrong = { oid: smallOid, content: contentOf(5) };
+    const fates = await at.putMany([...blobs, wrong]);
+    expect(fates.map((fate) => 'code' in fate && fate.code)).toEqual(['DISK_FULL', 'DISK_FULL', 'CHECKSUM_MISMATCH']);
+    expect(await at.stats()).toMatchObject({ blobCount: 0 });
+    expect(await at.delete(smallOid)).toBe(false);
   });
 });

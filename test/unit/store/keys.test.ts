@@ -23,11 +23,13 @@ describe('the key table', () => {
       objectContent: 'oc',
       objectTotals: 'ot',
       objectCleanClose: 'ox',
+      frontendHint: 'fh',
+      frontendHintNumber: 'fn',
     });
   });
 
   it('begins each with the letter of its owner', () => {
-    const owners = { object: 'o', metadata: 'm', coordinator: 'c' };
+    const owners = { object: 'o', metadata: 'm', coordinator: 'c', frontend: 'f' };
     for (const [name, prefix] of Object.entries(keyPrefixes)) {
       const owner = Object.entries(owners).find(([role]) => name.startsWith(role));
       expect(prefix[0], name).toBe(owner?.[1]);

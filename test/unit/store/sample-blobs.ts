@@ -6,6 +6,8 @@ import { systemRandom } from '../../../src/base/random.ts';
 import { KiB } from '../../../src/base/units.ts';
 import { DiskBlobStore, type DiskBlobStoreOptions } from '../../../src/store/disk-blob-store.ts';
 import type { MeasureDisk } from '../../../src/store/disk-space.ts';
+import type { StoreObserver } from '../../../src/store/store-observer.ts';
+import type { ReadBootId } from '../../../src/store/unsynced-marker.ts';
 import { type ManualClock, manualClock } from '../base/manual-clock.ts';
 import { type RecordingLog, recordingLog } from '../base/recording-log.ts';
 
@@ -48,7 +50,13 @@ export function blobFile(storePath: string, oid: Oid): string {
 export async function openStore(
   path: string,
   options: Partial<DiskBlobStoreOptions> = {},
-  modules: { readonly clock?: ManualClock; readonly log?: RecordingLog; readonly measureDisk?: MeasureDisk } = {},
+  modules: {
+    readonly clock?: ManualClock;
+    readonly log?: RecordingLog;
+    readonly measureDisk?: MeasureDisk;
+    readonly observer?: StoreObserver;
+    readonly readBootId?: ReadBootId;
+  } = {},
 ): Promise<{ store: DiskBlobStore; clock: ManualClock; log: RecordingLog }> {
   const clock = modules.clock ?? manualClock();
   const log = modules.log ?? recordingLog();
