@@ -47,7 +47,10 @@ export interface PutManyOutcome {
 
 /** The replicated blob store as frontends and commands see it. */
 export interface ObjectApi {
-  /** Durable on `required` of the blob's own nodes when it resolves; INSUFFICIENT_REPLICAS otherwise. */
+  /**
+   * Durable on `required` of the blob's own nodes when it resolves; INSUFFICIENT_REPLICAS otherwise, NOT_READY
+   * without a ring. The signal ends it until then, and not what goes on in the background.
+   */
   put(source: BlobSource, options?: QuorumCallOptions): Promise<PutOutcome>;
   /**
    * Reads from one replica after another, going on in mid-stream where one fails. A whole blob is
@@ -62,7 +65,9 @@ export interface ObjectApi {
 export interface SmallObjectApi {
   /**
    * Stores small blobs, each of at most `smallBlobBytesMax` bytes and at `required` of its own nodes;
-   * resolves when all are decided. One blob's failure is its own.
+   * resolves when all are decided. One blob's failure is its own; INVALID_ARGUMENT for one that is
+   * larger. Contents must hash to their ids, which the nodes check. Rejects only when nothing was
+   * sent: NOT_READY without a ring, or the signal's reason.
    */
   putMany(blobs: readonly SmallBlob[], options?: QuorumCallOptions): Promise<PutManyOutcome>;
   /** Small blobs, verified, in the order of the questions; for each the content, or why there is none. */

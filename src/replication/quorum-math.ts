@@ -8,13 +8,16 @@ export interface QuorumNumbers {
   readonly writeQuorum: number;
 }
 
-/** How many durable copies a write needs. ALL means N even where the ring has fewer members: it fails then. */
+/**
+ * How many durable copies a write needs, never none. ALL means N even where the ring has fewer members: it
+ * fails then.
+ */
 export function requiredCopies(level: ConsistencyLevel, { replicationFactor, writeQuorum }: QuorumNumbers): number {
   switch (level) {
     case 'ONE':
       return 1;
     case 'QUORUM':
-      return writeQuorum;
+      return Math.max(1, writeQuorum);
     case 'ALL':
       return replicationFactor;
   }

@@ -1,12 +1,17 @@
-import { asStratumError, StratumError } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import type { SmallBlob } from '../store/blob-store.ts';
+import type { TopologySource } from '../topology/topology.ts';
 import type { BlobSource } from './blob-source.ts';
-import { MemoryBlobSource } from './memory-blob-source.ts';
+import type { NodeDirectory } from './node-directory.ts';
 import type { BlobStream, ByteRange } from './node-io.ts';
+import { NodeLatencies } from './node-latency.ts';
 import type { ObjectApi, PutManyOutcome, PutOutcome, QuorumCallOptions, SmallObjectApi } from './object-api.ts';
-import { QuorumReader, type QuorumReaderOptions } from './quorum-reader.ts';
-import { QuorumWriter, type QuorumWriterModules, type QuorumWriterOptions } from './quorum-writer.ts';
+import { QuorumReader } from './read/quorum-reader.ts';
+import type { QuorumReaderOptions } from './read/reader-settings.ts';
+import type { GapSink } from './replica-gaps.ts';
+import { QuorumWriter, type QuorumWriterOptions } from './write/quorum-writer.ts';
 
 /** Values of both sides; each has a default. */
 export interface QuorumObjectsOptions {
@@ -14,14 +19,24 @@ export interface QuorumObjectsOptions {
   readonly reader?: QuorumReaderOptions;
 }
 
+/** What both sides work with. */
+export interface QuorumObjectsModules {
+  readonly clock: Clock;
+  readonly topology: TopologySource;
+  readonly nodes: NodeDirectory;
+  /** Told of own nodes that lack a blob which others have. */
+  readonly gaps?: GapSink | undefined;
+}
+
 /** The replicated blob store: the quorum writer and the quorum reader behind one interface. */
 export class QuorumObjects implements ObjectApi, SmallObjectApi {
   readonly #writer: QuorumWriter;
   readonly #reader: QuorumReader;
 
-  constructor(options: QuorumObjectsOptions, modules: QuorumWriterModules) {
-    this.#writer = new QuorumWriter(options.writer ?? {}, modules);
-    this.#reader = new QuorumReader(options.reader ?? {}, modules);
+  constructor(options: QuorumObjectsOptions, modules: QuorumObjectsModules) {
+    const latencies = new NodeLatencies(modules);
+    this.#writer = new QuorumWriter(options.writer ?? {}, { ...modules, latencies });
+    this.#reader = new QuorumReader(options.reader ?? {}, { ...modules, latencies });
   }
 
   put(source: BlobSource, options?: QuorumCallOptions): Promise<PutOutcome> {
@@ -32,19 +47,11 @@ export class QuorumObjects implements ObjectApi, SmallObjectApi {
     return this.#reader.get(oid, range, options);
   }
 
-  async putMany(blobs: readonly SmallBlob[], options?: QuorumCallOptions): Promise<PutManyOutcome> {
-    const puts = await Promise.all(
-      blobs.map(({ content }) => this.put(new MemoryBlobSource(content), options).catch(asStratumError)),
-    );
-    const settled = Promise.all(puts.map((put) => (put instanceof StratumError ? undefined : put.settled)));
-    return { fates: puts, settled: settled.then(() => undefined) };
+  putMany(blobs: readonly SmallBlob[], options?: QuorumCallOptions): Promise<PutManyOutcome> {
+    return this.#writer.putMany(blobs, options);
   }
 
   getMany(oids: readonly Oid[], options?: QuorumCallOptions): Promise<readonly (Buffer | StratumError)[]> {
-    const read = async (oid: Oid) => {
-      const { chunks } = await this.get(oid, undefined, options);
-      return Buffer.concat(await Array.fromAsync(chunks));
-    };
-    return Promise.all(oids.map((oid) => read(oid).catch(asStratumError)));
+    return this.#reader.getMany(oids, options);
   }
 }

@@ -1,29 +1,40 @@
-import type { Clock } from '../base/clock.ts';
+import { type Random, systemRandom } from '../base/random.ts';
 import type { ChannelPool } from '../rpc/channel-pool.ts';
-import type { Topology, TopologySource } from '../topology/topology.ts';
-import { GrpcNode } from './grpc-node.ts';
+import type { Node, Topology, TopologySource } from '../topology/topology.ts';
+import { type BuiltNode, buildLocalNode, buildNode, type NodeWatchers } from './build-node.ts';
 import type { NodeDirectory, NodeIo } from './node-directory.ts';
+import type { BreakerState } from './nodes/circuit-breaker-node.ts';
 
 /** What the directory needs. */
-export interface TopologyNodeDirectoryModules {
+export interface TopologyNodeDirectoryModules extends NodeWatchers {
   readonly topology: TopologySource;
   readonly pool: ChannelPool;
-  readonly clock: Clock;
+  /** Default: the machine's. */
+  readonly random?: Random;
   /** The object node of this process, if it has one: reached without the network. */
   readonly local?: NodeIo | undefined;
 }
 
+/** A node as it was built for one process at one address. */
+interface KnownNode extends BuiltNode {
+  readonly address: string;
+  readonly generationId: bigint;
+}
+
 /**
- * Object nodes by the addresses that the topology gives them. The channel of an address that no
- * node of the topology has any more is closed.
+ * Object nodes by the addresses that the topology gives them. A node that is started anew or moves is
+ * built afresh, with a closed circuit breaker. The channel of an address that no node of the topology
+ * has any more is closed.
  */
 export class TopologyNodeDirectory implements NodeDirectory {
-  readonly #modules: TopologyNodeDirectoryModules;
-  readonly #nodes = new Map<string, GrpcNode>();
+  readonly #modules: TopologyNodeDirectoryModules & { readonly random: Random };
+  readonly #local: BuiltNode | undefined;
+  readonly #nodes = new Map<string, KnownNode>();
   readonly #unsubscribe: () => void;
 
   constructor(modules: TopologyNodeDirectoryModules) {
-    this.#modules = modules;
+    this.#modules = { ...modules, random: modules.random ?? systemRandom };
+    this.#local = modules.local === undefined ? undefined : buildLocalNode(modules.local, modules);
     this.#unsubscribe = modules.topology.subscribe((topology) => this.#forget(topology));
   }
 
@@ -35,31 +46,52 @@ export class TopologyNodeDirectory implements NodeDirectory {
     return this.#find(nodeId);
   }
 
-  /** Stops following the topology; the pool is its owner's to close. */
+  /** How the circuit breakers of the nodes that have been called stand. */
+  breakers(): ReadonlyMap<string, BreakerState> {
+    const states = [...this.#nodes].flatMap(([nodeId, known]): [string, BreakerState][] => {
+      const state = known.breaker();
+      return state === undefined ? [] : [[nodeId, state]];
+    });
+    return new Map(states);
+  }
+
+  /** Stops following the topology and closes its nodes; the pool is its owner's to close. */
   close(): void {
     this.#unsubscribe();
+    this.#local?.close();
+    for (const known of this.#nodes.values()) known.close();
     this.#nodes.clear();
   }
 
   #find(nodeId: string): NodeIo | undefined {
-    const { topology, pool, clock, local } = this.#modules;
-    if (local?.nodeId === nodeId) return local;
-    const endpoint = topology.current()?.nodes.get(nodeId)?.address;
-    if (endpoint === undefined) return undefined;
+    const { topology, local } = this.#modules;
+    if (local?.nodeId === nodeId) return this.#local?.node;
+    const current = topology.current();
+    const now = current?.nodes.get(nodeId);
+    if (current === undefined || now === undefined) return undefined;
     const known = this.#nodes.get(nodeId);
-    if (known?.endpoint === endpoint) return known;
-    const node = new GrpcNode({ nodeId, endpoint }, { pool, clock });
-    this.#nodes.set(nodeId, node);
-    return node;
+    if (known !== undefined && isSame(known, now)) return known.node;
+    // Asked before the subscription has told of the change.
+    if (known !== undefined) this.#forget(current);
+    const { address, generationId } = now;
+    const built = buildNode({ nodeId, endpoint: address }, this.#modules);
+    this.#nodes.set(nodeId, { ...built, address, generationId });
+    return built.node;
   }
 
   #forget(topology: Topology): void {
     // Another role may share the address, and the channel with it.
     const addresses = new Set([...topology.nodes.values()].map((node) => node.address));
-    for (const [nodeId, { endpoint }] of this.#nodes) {
-      if (topology.nodes.get(nodeId)?.address === endpoint) continue;
+    for (const [nodeId, known] of this.#nodes) {
+      const now = topology.nodes.get(nodeId);
+      if (now !== undefined && isSame(known, now)) continue;
       this.#nodes.delete(nodeId);
-      if (!addresses.has(endpoint)) this.#modules.pool.drop(endpoint);
+      known.close();
+      if (!addresses.has(known.address)) this.#modules.pool.drop(known.address);
     }
   }
+}
+
+function isSame(known: KnownNode, now: Node): boolean {
+  return known.address === now.address && known.generationId === now.generationId;
 }

@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import { type CallOrigin, fromRpcError } from './error-mapping.ts';
+import { UntilAnswered } from './until-answered.ts';
 
 /** Where a call goes and how long it may take. */
 export interface CallTarget extends CallOrigin {
@@ -178,27 +179,5 @@ async function writeAll<Request>(
     stopped.abort();
     // Not awaited: a source that hangs would not return either. What it says at its end is not the reason of ours.
     if (!exhausted) source.return?.().catch(() => undefined);
-  }
-}
-
-/** Waits for one thing after another, each no longer than until the peer has answered. */
-class UntilAnswered {
-  #answered = false;
-  #wake: () => void = () => undefined;
-
-  constructor(answered: Promise<boolean>) {
-    void answered.then(() => {
-      this.#answered = true;
-      this.#wake();
-    });
-  }
-
-  /** The value of `work`, or undefined when the answer came first. */
-  wait<T>(work: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#wake = () => resolve(undefined);
-      work.then(resolve, reject);
-      if (this.#answered) resolve(undefined);
-    });
   }
 }

@@ -59,12 +59,30 @@ export function fromRpcError(error: unknown, origin: CallOrigin): StratumError {
       return new StratumError('TOO_LARGE', `${where}: ${error.details}`, details, { cause: error });
     }
     case status.CANCELLED:
-      return new StratumError('CANCELLED', `${where} was cancelled`, undefined, { cause: error });
+    case status.INTERNAL:
+      if (!isPeersAnswer(error)) {
+        return new StratumError('UNREACHABLE', `${where}: the call broke off: ${error.details}`, endpoint, {
+          cause: error,
+        });
+      }
+      return error.code === status.CANCELLED
+        ? new StratumError('CANCELLED', `${where} was cancelled`, undefined, { cause: error })
+        : new StratumError('INTERNAL', `${where}: ${error.message}`, undefined, { cause: error });
     case status.UNIMPLEMENTED:
       return new StratumError('UNIMPLEMENTED', `${where}: ${error.details}`, undefined, { cause: error });
     default:
       return new StratumError('INTERNAL', `${where}: ${error.message}`, undefined, { cause: error });
   }
+}
+
+/**
+ * Whether CANCELLED or INTERNAL was said by the peer. grpc-js reports so too what has no answer of the peer: a session
+ * that the peer ended (RST_STREAM with CANCEL when it was killed in an orderly way), bytes that are no HTTP/2, a message
+ * that cannot be read. It gives no field that tells them apart, but a status of its own making has no metadata, while
+ * a peer's comes with headers. A caller who cancels is told his own reason and never gets here.
+ */
+function isPeersAnswer({ metadata }: ServiceError): boolean {
+  return Object.keys(metadata.getMap()).length > 0;
 }
 
 /** grpc-js wraps the system's words in its own; only the system's help somebody who reads them. */

@@ -1,11 +1,16 @@
+import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { StratumError } from '../base/errors.ts';
+import { StratumError, systemCode } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
+import { KiB, MiB } from '../base/units.ts';
 import './grpc-log.ts';
 import { messageBytesMax } from './limits.ts';
 import { addReflection } from './reflection.ts';
+import { setServerEnding } from './server-ending.ts';
+import { splitProtocols } from './split-protocols.ts';
 
 /** Where to listen; port 0 lets the system choose. */
 export interface GrpcServerOptions {
@@ -18,14 +23,37 @@ export interface GrpcServerOptions {
 /** What calls in flight may take at a stop: half of what a part has, so that the stop itself succeeds. */
 const stopGraceMs = 5_000;
 
-/** The gRPC listener of a process: its services, the standard health service, and reflection. */
+/**
+ * Limits of HTTP/1.1. Ours sends a dozen short headers at once, and gives an idle connection up after half
+ * the time that the listener keeps it, so that it never writes to one that is being closed.
+ */
+const httpLimits = {
+  maxHeaderSize: 8 * KiB,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 60_000,
+  // How long a body may take is the caller's deadline, which whoever answers the request holds.
+  requestTimeout: 0,
+  // What waits for the disk: read together, so that the store writes it at once.
+  highWaterMark: MiB,
+};
+const httpHeadersMax = 32;
+
+/**
+ * The listener of a process: its gRPC services, the standard health service, reflection, and on the
+ * same port what is served over HTTP/1.1.
+ */
 export class GrpcServer implements Part {
   readonly name = 'gRPC listener';
   readonly #options: GrpcServerOptions;
   readonly #clock: Clock;
   readonly #server: Server;
+  readonly #http: HttpServer;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
   readonly #services: string[] = [];
+  /** Connections that have not said what they speak. */
+  readonly #undecided = new Set<Socket>();
+  readonly #ending = new AbortController();
+  #requests: RequestListener = (_, response) => response.writeHead(404, { connection: 'close' }).end();
   #port: number | undefined;
 
   constructor(options: GrpcServerOptions, modules: { readonly clock: Clock } = { clock: systemClock }) {
@@ -37,14 +65,20 @@ export class GrpcServer implements Part {
     });
     this.#health.addToServer(this.#server);
     addReflection(this.#server);
+    this.#http = this.#createHttpServer();
   }
 
   /** Adds a service; before or after the start. */
   add(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
-    this.#server.addService(definition, implementation);
+    this.#server.addService(definition, withEnding(implementation, this.#ending.signal));
     const [method] = Object.values(definition);
     const name = method?.path.split('/')[1];
     if (name !== undefined) this.#services.push(name);
+  }
+
+  /** Serves requests over HTTP/1.1; 404 for all of them without it. */
+  serveHttp(requests: RequestListener): void {
+    this.#requests = requests;
   }
 
   /** host:port once it listens. */
@@ -63,35 +97,85 @@ export class GrpcServer implements Part {
 
   async start(): Promise<void> {
     const { host, port } = this.#options;
-    const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.#port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
-        if (error === null) resolve(bound);
-        else reject(listenError(target, error));
-      });
-    });
-  }
-
-  /** Refuses new calls, lets those in flight finish for a while, then ends them; the signal ends them earlier. */
-  stop(signal: AbortSignal): Promise<void> {
-    this.setServing(false);
-    return new Promise((resolve) => {
-      const force = () => this.#server.forceShutdown();
-      const grace = this.#clock.after(stopGraceMs, force);
-      signal.addEventListener('abort', force, { once: true });
-      this.#server.tryShutdown(() => {
-        grace.cancel();
-        signal.removeEventListener('abort', force);
+    await new Promise<void>((resolve, reject) => {
+      const refuse = (error: Error) => reject(listenError(`${host}:${port}`, error));
+      this.#http.once('error', refuse);
+      this.#http.listen({ host, port }, () => {
+        this.#http.off('error', refuse);
         resolve();
       });
     });
+    const bound = this.#http.address();
+    this.#port = typeof bound === 'object' && bound !== null ? bound.port : port;
+  }
+
+  /** Refuses new calls, lets those in flight finish for a while, then ends them; the signal ends them earlier. */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.setServing(false);
+    const force = () => {
+      this.#server.forceShutdown();
+      this.#http.closeAllConnections();
+    };
+    const grace = this.#clock.after(stopGraceMs, force);
+    signal.addEventListener('abort', force, { once: true });
+    const closed = new Promise((resolve) => this.#http.close(resolve));
+    for (const socket of this.#undecided) socket.destroy();
+    this.#ending.abort(new StratumError('SHUTTING_DOWN', 'the process is ending'));
+    const shutDown = new Promise((resolve) => this.#server.tryShutdown(resolve));
+    if (signal.aborted) force();
+    await Promise.all([closed, shutDown]);
+    grace.cancel();
+    signal.removeEventListener('abort', force);
+  }
+
+  /** The one TCP listener: HTTP/1.1 is its own, and connections of HTTP/2 go to gRPC. */
+  #createHttpServer(): HttpServer {
+    const requests: RequestListener = (request, response) => {
+      // A connection that a stop finds busy is closed with the answer.
+      if (this.#ending.signal.aborted) response.shouldKeepAlive = false;
+      else response.once('close', () => this.#ending.signal.aborted && this.#http.closeIdleConnections());
+      this.#requests(request, response);
+    };
+    const http = createServer(httpLimits, requests).on('checkContinue', requests);
+    http.maxHeadersCount = httpHeadersMax;
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    const takeHttp1 = http.listeners('connection');
+    http.removeAllListeners('connection');
+    http.on('connection', (socket) => {
+      this.#undecided.add(socket);
+      const takers = {
+        http2: () => {
+          this.#undecided.delete(socket);
+          socket.allowHalfOpen = false; // Only HTTP/1.1 answers who has closed its own side.
+          injector.injectConnection(socket);
+        },
+        http1: () => {
+          this.#undecided.delete(socket);
+          for (const take of takeHttp1) take.call(http, socket);
+        },
+      };
+      socket.once('close', () => this.#undecided.delete(socket));
+      splitProtocols(socket, takers, this.#clock);
+    });
+    return http;
   }
 }
 
+/** Lets the handlers of long streams know when the listener stops. */
+function withEnding(implementation: UntypedServiceImplementation, ending: AbortSignal): UntypedServiceImplementation {
+  return Object.fromEntries(
+    Object.entries(implementation).map(([name, handler]) => {
+      const handle: typeof handler = (call: object, ...rest: unknown[]) => {
+        setServerEnding(call, ending);
+        return Reflect.apply(handler, implementation, [call, ...rest]);
+      };
+      return [name, handle];
+    }),
+  );
+}
+
 function listenError(target: string, error: Error): StratumError {
-  // grpc-js reports a failed bind by text only; EADDRINUSE stands in it as the system's own name.
-  const taken = error.message.includes('EADDRINUSE');
-  return taken
+  return systemCode(error) === 'EADDRINUSE'
     ? new StratumError('PORT_IN_USE', `cannot listen on ${target}: another process does`, undefined, {
         hint: 'stop that process, or choose another address with --listen',
         cause: error,

@@ -11,6 +11,7 @@ import {
 import { StratumError } from '../base/errors.ts';
 import { statusDetailsTrailer, toRpcStatus } from './error-mapping.ts';
 import { assertReadable } from './malformed-requests.ts';
+import { serverEndingOf } from './server-ending.ts';
 
 /** What a handler knows of its call; the same over gRPC and in process. */
 export interface CallContext {
@@ -18,6 +19,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The host that calls, without its port: "10.0.0.7", "fe80::1"; `inProcessPeer` for callers of this process. */
   readonly peer: string;
+  /** Aborts when the process wants to stop: a stream that its caller keeps open for later ends then. */
+  readonly ending?: AbortSignal;
 }
 
 /** The peer of calls that never left the process. */
@@ -101,8 +104,11 @@ interface RequestStream {
 }
 
 /** The requests of a call. An ordinary iteration would destroy the stream, and the answer with it, when it ends. */
-function requestsOf<Request>(call: RequestStream): AsyncIterable<Request> {
-  return call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request>;
+async function* requestsOf<Request>(call: RequestStream): AsyncGenerator<Request, void, undefined> {
+  for await (const request of call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request>) {
+    assertReadable(request);
+    yield request;
+  }
 }
 
 interface ServerCall {
@@ -116,7 +122,7 @@ const callerGone = new StratumError('CANCELLED', 'the caller went away');
 function contextOf(call: ServerCall): CallContext {
   const controller = new AbortController();
   call.on('cancelled', () => controller.abort(callerGone));
-  return { signal: controller.signal, peer: hostOf(call.getPeer()) };
+  return { signal: controller.signal, peer: hostOf(call.getPeer()), ending: serverEndingOf(call) };
 }
 
 /** grpc-js gives address:port, IPv6 without brackets. An IPv4 caller of a socket for both is the same caller. */

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { ObjectNode } from '../../src/node/object/object-node.ts';
-import { GrpcNode } from '../../src/replication/grpc-node.ts';
+import { RemoteNode } from '../../src/replication/remote/remote-node.ts';
 import { ChannelPool } from '../../src/rpc/channel-pool.ts';
-import { ObjectServiceService } from '../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../src/rpc/grpc-server.ts';
+import { objectServiceDefinition } from '../../src/rpc/object-service-definition.ts';
 import { recordingLog } from '../unit/base/recording-log.ts';
 import { topologyOf } from '../unit/replication/sample-ring.ts';
 import { temporaryFolder } from '../unit/store/sample-blobs.ts';
@@ -31,15 +31,18 @@ describeNodeWriter('InProcessNode', async () => {
   return { node: node.inProcess, remove };
 });
 
-describeNodeWriter('GrpcNode', async () => {
+describeNodeWriter('RemoteNode', async () => {
   const { node, remove } = await objectNode();
   const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
-  server.add(ObjectServiceService, node.service);
+  server.add(objectServiceDefinition, node.service);
+  server.serveHttp(node.http);
   await server.start();
   const pool = new ChannelPool();
+  const remote = new RemoteNode({ nodeId: 'object-1', endpoint: server.address }, { pool, clock: systemClock });
   return {
-    node: new GrpcNode({ nodeId: 'object-1', endpoint: server.address }, { pool, clock: systemClock }),
+    node: remote,
     remove: async () => {
+      remote.close();
       pool.close();
       await server.stop(AbortSignal.timeout(1_000));
       await remove();

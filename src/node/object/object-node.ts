@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { assert, explain } from '../../base/errors.ts';
@@ -8,8 +9,11 @@ import { InProcessNode } from '../../replication/in-process-node.ts';
 import type { ObjectServiceServer } from '../../rpc/gen/stratum/v1/object.ts';
 import type { BlobStore, BlobStoreStats } from '../../store/blob-store.ts';
 import { DiskBlobStore } from '../../store/disk-blob-store.ts';
+import type { Durability } from '../../store/durability.ts';
+import type { StoreObserver } from '../../store/store-observer.ts';
 import type { Topology, TopologySource } from '../../topology/topology.ts';
 import { FenceGuard } from './fence-guard.ts';
+import { blobRequests } from './http/blob-requests.ts';
 import { objectService } from './object-service.ts';
 
 /** Values of an object node. */
@@ -19,6 +23,8 @@ export interface ObjectNodeOptions {
   readonly path: string;
   /** Bytes of the disk that writes leave free; the store's default unless given. */
   readonly freeBytesMin?: number;
+  /** What an acknowledged write has behind it; `disk` unless given. */
+  readonly durability?: Durability;
 }
 
 /** What an object node needs. */
@@ -28,6 +34,8 @@ export interface ObjectNodeModules {
   readonly log: Logger;
   /** Raises the fence as soon as this process hears of a newer term or ring. */
   readonly topology: TopologySource;
+  /** Is told of the store's disk. */
+  readonly observer?: StoreObserver;
 }
 
 /** What is there between start and stop. */
@@ -35,6 +43,7 @@ interface Opened {
   readonly store: BlobStore;
   readonly fence: FenceGuard;
   readonly service: ObjectServiceServer;
+  readonly http: RequestListener;
   readonly inProcess: InProcessNode;
 }
 
@@ -62,14 +71,20 @@ export class ObjectNode implements Part {
 
   /** Opens the store. */
   async start(): Promise<void> {
-    const { nodeId, path, freeBytesMin } = this.#options;
+    const { nodeId, path, freeBytesMin, durability } = this.#options;
     const { clock, topology } = this.#modules;
-    const options = { path, ...(freeBytesMin === undefined ? {} : { freeBytesMin }) };
+    const options = {
+      path,
+      ...(freeBytesMin === undefined ? {} : { freeBytesMin }),
+      ...(durability === undefined ? {} : { durability }),
+    };
     const store = await DiskBlobStore.open(options, this.#modules);
     try {
       const fence = await FenceGuard.open(join(path, 'fence.json'));
-      const service = objectService({ nodeId, store, fence });
-      this.#opened = { store, fence, service, inProcess: new InProcessNode({ nodeId }, { store, fence, clock }) };
+      const rpcModules = { nodeId, store, fence, clock };
+      const service = objectService(rpcModules);
+      const http = blobRequests(rpcModules);
+      this.#opened = { store, fence, service, http, inProcess: new InProcessNode({ nodeId }, { store, fence, clock }) };
     } catch (error) {
       await store.close();
       throw error;
@@ -90,6 +105,11 @@ export class ObjectNode implements Part {
   /** The service for the gRPC listener. */
   get service(): ObjectServiceServer {
     return this.#running().service;
+  }
+
+  /** Large blobs over HTTP/1.1, for the same listener. */
+  get http(): RequestListener {
+    return this.#running().http;
   }
 
   /** For readers and writers of the same process; the fence stands before it as before the service. */

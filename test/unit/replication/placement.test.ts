@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { oidOf } from '../../../src/base/oid.ts';
-import { isDown, placementOf, stateRank } from '../../../src/replication/placement.ts';
+import { isDown, leftOut, placementIn, placementOf, stateRank } from '../../../src/replication/placement.ts';
+import type { NodeState } from '../../../src/topology/topology.ts';
 import { healthy, ringOf, topologyOf } from './sample-ring.ts';
 
 const oid = oidOf(Buffer.from('x'));
@@ -15,6 +16,29 @@ describe('the placement of a blob', () => {
 
   it('is not known without a topology', () => {
     expect(() => placementOf(topologyOf(undefined), oid)).toThrow(expect.objectContaining({ code: 'NOT_READY' }));
+  });
+
+  it('is the same list for blobs of the same nodes in the same order', () => {
+    const topology = ringOf(healthy);
+    const lists = new Set(
+      Array.from({ length: 500 }, (_, index) => placementIn(topology, oidOf(Buffer.from(`${index}`))).nodeIds),
+    );
+    expect(lists.size).toBeLessThanOrEqual(3 * topology.ring.virtualNodes);
+  });
+
+  it.each<[string, Readonly<Record<string, NodeState>>, number, object]>([
+    ['nobody of nodes that are well', { o1: 'ACTIVE', o2: 'SUSPECT', o3: 'DRAINING' }, 2, {}],
+    ['a node that is DOWN while the others suffice', { ...healthy, o2: 'DOWN' }, 2, { o2: 'is DOWN' }],
+    ['no node that is DOWN and needed', { ...healthy, o2: 'DOWN' }, 3, {}],
+    ['a node that is JOINING, needed or not', { ...healthy, o2: 'JOINING' }, 3, { o2: 'is JOINING' }],
+    [
+      'no node that is DOWN and needed beside one that is JOINING',
+      { o1: 'ACTIVE', o2: 'JOINING', o3: 'DOWN' },
+      2,
+      { o2: 'is JOINING' },
+    ],
+  ])('has a write leave out %s', (_, states, required, expected) => {
+    expect(Object.fromEntries(leftOut(placementIn(ringOf(states), oid), required))).toEqual(expected);
   });
 
   it('ranks good nodes before doubtful ones and unknown ones last', () => {

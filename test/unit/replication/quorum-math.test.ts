@@ -22,6 +22,10 @@ describe('the arithmetic of quorums', () => {
     expect(requiredDenials(level, ring(n, w))).toBe(denials);
   });
 
+  it('asks for one copy at least, whatever the ring says', () => {
+    for (const level of ['ONE', 'QUORUM'] as const) expect(requiredCopies(level, ring(3, 0))).toBe(1);
+  });
+
   it('never lets enough nodes deny a blob that W nodes hold', () => {
     const sizes = fc
       .integer({ min: 1, max: 16 })

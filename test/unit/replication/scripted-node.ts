@@ -21,8 +21,12 @@ export class ScriptedNode implements NodeReader, NodeWriter {
   readonly fences: Fence[] = [];
   /** Called before a put; may throw, hang, or wait. */
   beforePut: (fence: Fence, options: NodeCallOptions) => unknown = () => undefined;
+  /** Called before a message of small blobs is stored; may throw, hang, wait, or answer instead. */
+  onPutMany: ((blobs: readonly SmallBlob[]) => Promise<readonly PutFate[] | undefined>) | undefined;
   /** Replaces the answer to a get. */
   onGet: ((oid: Oid, range: ByteRange, options: NodeCallOptions) => Promise<BlobStream>) | undefined;
+  /** Replaces the answers to a getMany. */
+  onGetMany: ((oids: readonly Oid[], options: NodeCallOptions) => Promise<readonly SmallBlobAnswer[]>) | undefined;
   gets = 0;
 
   constructor(nodeId: string, endpoint = `${nodeId}:1`) {
@@ -43,6 +47,8 @@ export class ScriptedNode implements NodeReader, NodeWriter {
   async putMany(blobs: readonly SmallBlob[], fence: Fence, options: NodeCallOptions): Promise<readonly PutFate[]> {
     this.fences.push(fence);
     await this.beforePut(fence, options);
+    const fates = await this.onPutMany?.(blobs);
+    if (fates !== undefined) return fates;
     return blobs.map(({ oid, content }) => {
       const existed = this.blobs.has(oid);
       this.blobs.set(oid, content);
@@ -50,8 +56,14 @@ export class ScriptedNode implements NodeReader, NodeWriter {
     });
   }
 
-  async getMany(oids: readonly Oid[]): Promise<readonly SmallBlobAnswer[]> {
+  async getMany(oids: readonly Oid[], options: NodeCallOptions): Promise<readonly SmallBlobAnswer[]> {
     this.gets += 1;
+    if (this.onGetMany !== undefined) return this.onGetMany(oids, options);
+    return this.storedMany(oids);
+  }
+
+  /** What a sound node answers to a getMany. */
+  storedMany(oids: readonly Oid[]): readonly SmallBlobAnswer[] {
     return oids.map((oid) => {
       const content = this.blobs.get(oid);
       return content === undefined ? { presence: 'MISSING' } : { presence: 'PRESENT', content };

@@ -1,27 +1,34 @@
-import { createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import { callUnary } from '../../../src/rpc/call.ts';
-import { ChannelPool } from '../../../src/rpc/channel-pool.ts';
-import { ObjectServiceClient, ObjectServiceService } from '../../../src/rpc/gen/stratum/v1/object.ts';
+import { callServerStream, callUnary } from '../../../src/rpc/call.ts';
+import { ChannelPool, type ChannelPoolModules, type ChannelPoolOptions } from '../../../src/rpc/channel-pool.ts';
+import {
+  type GetBlobResponse,
+  ObjectServiceClient,
+  type ObjectServiceServer,
+  ObjectServiceService,
+} from '../../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../../src/rpc/grpc-server.ts';
-import { unary } from '../../../src/rpc/handlers.ts';
+import { serverStream, unary } from '../../../src/rpc/handlers.ts';
+import { manualClock } from '../base/manual-clock.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function serve(): Promise<string> {
+async function serve(more: Partial<ObjectServiceServer> = {}): Promise<string> {
   const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
-  server.add(ObjectServiceService, { hasBlobs: unary(async () => ({ results: [] })) });
+  server.add(ObjectServiceService, { hasBlobs: unary(async () => ({ results: [] })), ...more });
   await server.start();
   closers.push(() => server.stop(AbortSignal.timeout(1000)));
   return server.address;
 }
 
-function poolOf(): ChannelPool {
-  const pool = new ChannelPool();
+function poolOf(options: ChannelPoolOptions = {}, modules?: ChannelPoolModules): ChannelPool {
+  const pool = new ChannelPool(options, modules);
   closers.push(() => pool.close());
   return pool;
 }
@@ -32,43 +39,189 @@ function has(pool: ChannelPool, address: string, timeoutMs = 5000) {
   return callUnary(client.hasBlobs.bind(client), { oids: [], verify: false }, target);
 }
 
-/** Counts the connections that pass through to `address`. */
-async function counted(address: string): Promise<{ address: string; connections: () => number }> {
-  const { connect } = await import('node:net');
+function read(pool: ChannelPool, address: string) {
+  const client = pool.client(ObjectServiceClient, address);
+  const target = { clock: systemClock, endpoint: address, method: 'GetBlob', timeoutMs: 10_000 };
+  return callServerStream(client.getBlob.bind(client), { oid: Buffer.alloc(32), offset: 0n, length: 0n }, target);
+}
+
+function sizeMessage(value: bigint): GetBlobResponse {
+  return { part: { $case: 'size', value } };
+}
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close());
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('no port');
+  return `127.0.0.1:${bound.port}`;
+}
+
+/** Passes everything on to `address` and counts connections. */
+async function proxied(address: string) {
   let connections = 0;
   const sockets = new Set<Socket>();
+  const silent = new Set<Socket>();
+  const forward = (from: Socket, to: Socket) => {
+    sockets.add(from);
+    from.on('data', (chunk) => void (silent.has(from) || to.write(chunk)));
+    from.on('error', () => to.destroy()).on('close', () => to.destroy());
+  };
   const proxy = createServer((socket) => {
     connections += 1;
     const peer = connect(Number(address.split(':')[1]), '127.0.0.1');
-    sockets.add(socket).add(peer);
-    socket.on('error', () => peer.destroy()).pipe(peer);
-    peer.on('error', () => socket.destroy()).pipe(socket);
+    forward(socket, peer);
+    forward(peer, socket);
   });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const bound = await listening(proxy);
   closers.push(() => {
     for (const socket of sockets) socket.destroy();
-    proxy.close();
   });
-  const bound = proxy.address();
-  if (bound === null || typeof bound === 'string') throw new Error('no port');
-  return { address: `127.0.0.1:${bound.port}`, connections: () => connections };
+  return {
+    address: bound,
+    connections: () => connections,
+    open: () => [...sockets].filter((socket) => !socket.destroyed).length / 2,
+    /** From now on what is connected swallows all bytes, and stays open; new connections are passed on. */
+    goSilent: () => {
+      for (const socket of sockets) silent.add(socket);
+    },
+  };
 }
 
 describe('ChannelPool', () => {
   it('makes one connection however many callers wait for it', async () => {
-    const proxy = await counted(await serve());
+    const proxy = await proxied(await serve());
     const pool = poolOf();
     await Promise.all(Array.from({ length: 100 }, () => has(pool, proxy.address)));
     expect(proxy.connections()).toBe(1);
+    expect(pool.stats()).toMatchObject({ size: 1, hits: 99, misses: 1, health: { ready: 1 } });
+  });
+
+  it('makes one connection after a hundred callers have failed together and each has evicted', async () => {
+    const proxy = await proxied(await serve());
+    const pool = poolOf();
+    await has(pool, proxy.address);
+    const failed = pool.ticket(proxy.address);
+    const again = async () => {
+      pool.evict(proxy.address, failed);
+      await has(pool, proxy.address);
+    };
+    await Promise.all(Array.from({ length: 100 }, again));
+    expect(proxy.connections()).toBe(2);
+    expect(pool.stats().evictions.error).toBe(1);
+  });
+
+  it('does not evict the successor of the channel that failed', async () => {
+    const proxy = await proxied(await serve());
+    const pool = poolOf();
+    await has(pool, proxy.address);
+    const failed = pool.ticket(proxy.address);
+    pool.evict(proxy.address, failed);
+    await has(pool, proxy.address);
+    const successor = pool.ticket(proxy.address);
+    pool.evict(proxy.address, failed);
+    pool.evict(proxy.address, undefined);
+    expect(pool.ticket(proxy.address)).toBe(successor);
+    expect(successor).not.toBe(failed);
   });
 
   it('connects anew after an address was dropped', async () => {
-    const proxy = await counted(await serve());
+    const proxy = await proxied(await serve());
     const pool = poolOf();
     await has(pool, proxy.address);
     pool.drop(proxy.address);
+    pool.drop(proxy.address);
     await has(pool, proxy.address);
     expect(proxy.connections()).toBe(2);
+    expect(pool.stats().evictions).toEqual({ error: 0, age: 0, idle: 0, left: 1 });
+  });
+
+  it('replaces a channel that has grown old, and lets its calls finish', async () => {
+    const { promise: goOn, resolve } = Promise.withResolvers<void>();
+    const getBlob = serverStream<unknown, GetBlobResponse>(async function* () {
+      yield sizeMessage(1n);
+      await goOn;
+      yield sizeMessage(2n);
+    });
+    const proxy = await proxied(await serve({ getBlob }));
+    const clock = manualClock();
+    const pool = poolOf({ ageMaxMs: 1_000 }, { clock });
+    const stream = read(pool, proxy.address);
+    expect((await stream.next()).value).toEqual(sizeMessage(1n));
+    clock.advance(999);
+    await has(pool, proxy.address);
+    expect(proxy.connections()).toBe(1);
+    clock.advance(1);
+    await has(pool, proxy.address);
+    expect(proxy.connections()).toBe(2);
+    resolve();
+    expect((await stream.next()).value).toEqual(sizeMessage(2n));
+    expect((await stream.next()).done).toBe(true);
+    expect(pool.stats()).toMatchObject({ size: 1, evictions: { age: 1 } });
+    while (proxy.open() > 1) await setImmediate();
+  });
+
+  it('frees the channel of an address that nobody calls any more, and keeps one with a stream on it', async () => {
+    const getBlob = serverStream<unknown, GetBlobResponse>(async function* (_, { signal }) {
+      yield sizeMessage(1n);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    const busy = await serve({ getBlob });
+    const [gone, other] = [await listening(createServer()), await serve()];
+    const clock = manualClock();
+    const pool = poolOf({ idleMaxMs: 300_000 }, { clock });
+    pool.client(ObjectServiceClient, gone);
+    const stream = read(pool, busy);
+    await stream.next();
+    clock.advance(299_999);
+    await has(pool, other);
+    expect(pool.stats().size).toBe(3);
+    clock.advance(60_000);
+    await has(pool, other);
+    expect(pool.stats()).toMatchObject({ size: 2, evictions: { idle: 1 } });
+    expect(pool.ticket(gone)).toBeUndefined();
+    await stream.return();
+  });
+
+  it('lets go of a connection that stands idle, and connects again for the next call', async () => {
+    const address = await serve();
+    const pool = poolOf({ idleMaxMs: 1_000 });
+    await has(pool, address);
+    while (pool.stats().health.idle === 0) await systemClock.sleep(10);
+    await has(pool, address);
+    expect(pool.stats()).toMatchObject({ size: 1, misses: 1, health: { ready: 1 } });
+  });
+
+  it('notices a connection that passes nothing on any more, in mid-call and before the deadline', async () => {
+    const getBlob = serverStream<unknown, GetBlobResponse>(async function* (_, { signal }) {
+      yield sizeMessage(1n);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+    const proxy = await proxied(await serve({ getBlob }));
+    const pool = poolOf({ keepaliveTimeMs: 50, keepaliveTimeoutMs: 50 });
+    const stream = read(pool, proxy.address);
+    await stream.next();
+    proxy.goSilent();
+    await expect(stream.next()).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('notices it while nobody calls, so that the next caller does not wait', async () => {
+    const proxy = await proxied(await serve());
+    const pool = poolOf({ keepaliveTimeMs: 500, keepaliveTimeoutMs: 50 });
+    await has(pool, proxy.address);
+    proxy.goSilent();
+    while (pool.stats().health.ready > 0) await systemClock.sleep(10);
+    await has(pool, proxy.address);
+    expect(proxy.connections()).toBe(2);
+  });
+
+  it('tells of an address where nobody listens', async () => {
+    const server = createServer();
+    const address = await listening(server);
+    server.close();
+    const pool = poolOf();
+    await expect(has(pool, address)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(pool.stats().health).toMatchObject({ failing: 1 });
   });
 
   it('fails calls after it was closed instead of leaking a connection', async () => {
@@ -76,15 +229,11 @@ describe('ChannelPool', () => {
     const pool = poolOf();
     pool.close();
     await expect(has(pool, address)).rejects.toBeInstanceOf(Error);
+    expect(pool.stats().size).toBe(0);
   });
 
   it('ends a call at its deadline when the peer accepts the connection and never speaks', async () => {
-    const silent = createServer();
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    closers.push(() => silent.close());
-    const bound = silent.address();
-    if (bound === null || typeof bound === 'string') throw new Error('no port');
-    const pool = poolOf();
-    await expect(has(pool, `127.0.0.1:${bound.port}`, 100)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const silent = await listening(createServer());
+    await expect(has(poolOf(), silent, 100)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 });

@@ -1,11 +1,15 @@
-import { Client, credentials } from '@grpc/grpc-js';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { endOnAbort } from '../../../src/replication/end-on-abort.ts';
 import { CoordinatorServiceService } from '../../../src/rpc/gen/stratum/v1/coordinator.ts';
 import { ObjectServiceClient, ObjectServiceService } from '../../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../../src/rpc/grpc-server.ts';
-import { unary } from '../../../src/rpc/handlers.ts';
+import { duplex, unary } from '../../../src/rpc/handlers.ts';
 import { reflectionService } from '../../../src/rpc/reflection-service.ts';
+import { untilEnding } from '../../../src/rpc/until-ending.ts';
 import { manualClock } from '../base/manual-clock.ts';
 
 const started: GrpcServer[] = [];
@@ -92,6 +96,84 @@ describe('GrpcServer', () => {
     client.close();
   });
 
+  it('ends a stream that a client keeps open for later when it stops, without waiting for the grace period', async () => {
+    const clock = manualClock();
+    const server = new GrpcServer({ host: '127.0.0.1', port: 0 }, { clock });
+    server.add(ObjectServiceService, {
+      putBlobs: duplex(async function* (requests, { signal, ending }) {
+        for await (const _ of untilEnding(endOnAbort(requests, signal), ending)) yield { results: [] };
+      }),
+    });
+    await server.start();
+    const client = new ObjectServiceClient(server.address, credentials.createInsecure());
+    const stream = client.putBlobs(new Metadata());
+    stream.write({ fence: undefined, blobs: [] });
+    await once(stream, 'data');
+    const ended = once(stream, 'end');
+    stream.resume();
+    await server.stop(new AbortController().signal);
+    await ended;
+    client.close();
+  });
+
+  it('answers 404 to HTTP/1.1 when nothing is served over it', async () => {
+    const server = await start();
+    const response = await fetch(`http://${server.address}/blobs/x`);
+    expect(response.status).toBe(404);
+  });
+
+  it('serves HTTP/1.1 and gRPC on one port, whichever way the first bytes come', async () => {
+    const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
+    started.push(server);
+    server.serveHttp((request, response) => response.end(request.url));
+    await server.start();
+    server.setServing(true);
+    expect(await (await fetch(`http://${server.address}/here`)).text()).toBe('/here');
+    await expect(health(server.address, '')).resolves.toMatchObject({ status: 'SERVING' });
+    const [socket, said] = talk(server.address);
+    for (const byte of 'PUT /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n') {
+      socket.write(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await said).toMatch(/^HTTP\/1\.1 200 [\s\S]*\/slow$/);
+    const [preface, answered] = talk(server.address);
+    for (const byte of 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') {
+      preface.write(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // An empty SETTINGS frame; the server's own comes back.
+    preface.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+    const [first] = await once(preface, 'data');
+    expect(first[3]).toBe(4);
+    preface.destroy();
+    await answered;
+  });
+
+  it('closes a connection that says nothing', async () => {
+    const clock = manualClock();
+    const server = new GrpcServer({ host: '127.0.0.1', port: 0 }, { clock });
+    started.push(server);
+    await server.start();
+    const [, said] = talk(server.address);
+    await expect.poll(() => clock.pendingTimers(), { timeout: 5_000 }).toBe(1);
+    clock.advance(10_000);
+    expect(await said).toBe('');
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('stops although a client keeps an idle connection of HTTP/1.1, and one that has said nothing', async () => {
+    const server = new GrpcServer({ host: '127.0.0.1', port: 0 }, { clock: manualClock() });
+    server.serveHttp((_, response) => response.end('here'));
+    await server.start();
+    const [idle, idleSaid] = talk(server.address);
+    idle.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(idle, 'data');
+    const [silent, silentSaid] = talk(server.address);
+    await once(silent, 'connect');
+    await server.stop(new AbortController().signal);
+    await Promise.all([idleSaid, silentSaid]);
+  });
+
   it('describes its services by reflection', async () => {
     const server = await start();
     const { reflectionClient, listServices } = await reflection(server.address);
@@ -105,6 +187,17 @@ describe('GrpcServer', () => {
     }
   });
 });
+
+/** A bare connection, and what was said on it by the time that it was closed. */
+function talk(address: string): [Socket, Promise<string>] {
+  const socket = connect(Number(address.split(':')[1]), '127.0.0.1');
+  let said = '';
+  socket.on('data', (chunk) => {
+    said += chunk.toString('latin1');
+  });
+  socket.on('error', () => undefined);
+  return [socket, new Promise((resolve) => socket.once('close', () => resolve(said)))];
+}
 
 /** A client of grpc.reflection.v1, from the descriptors that the library itself carries. */
 async function reflection(address: string) {

@@ -1,21 +1,26 @@
+import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { oidOf, oidToBytes } from '../../../../src/base/oid.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
-import { MiB } from '../../../../src/base/units.ts';
+import { KiB, MiB } from '../../../../src/base/units.ts';
 import { ObjectNode } from '../../../../src/node/object/object-node.ts';
-import { GrpcNode } from '../../../../src/replication/grpc-node.ts';
 import { MemoryBlobSource } from '../../../../src/replication/memory-blob-source.ts';
+import { RemoteNode } from '../../../../src/replication/remote/remote-node.ts';
 import { callClientStream, callDuplex, callServerStream, callUnary } from '../../../../src/rpc/call.ts';
 import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
+import { fromRpcError } from '../../../../src/rpc/error-mapping.ts';
 import {
   ObjectServiceClient,
   ObjectServiceService,
   type PutCacheEntryRequest,
 } from '../../../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../../../src/rpc/grpc-server.ts';
+import { receivedBytesMaxOf } from '../../../../src/rpc/limits.ts';
+import { objectServiceDefinition } from '../../../../src/rpc/object-service-definition.ts';
 import type { Topology, TopologySource } from '../../../../src/topology/topology.ts';
 import { recordingLog } from '../../base/recording-log.ts';
 import { bytesOf, contentOf, temporaryFolder } from '../../store/sample-blobs.ts';
@@ -58,8 +63,9 @@ describe('ObjectNode', () => {
       topology: topology.source,
     });
     await node.start();
-    server = new GrpcServer({ host: '127.0.0.1', port: 0 });
-    server.add(ObjectServiceService, node.service);
+    server = new GrpcServer({ host: '127.0.0.1', port: 0, receivedBytesMax: receivedBytesMaxOf(['object']) });
+    server.add(objectServiceDefinition, node.service);
+    server.serveHttp(node.http);
     await server.start();
   };
   const stop = async () => {
@@ -81,7 +87,7 @@ describe('ObjectNode', () => {
 
   const client = () => pool.client(ObjectServiceClient, server.address);
   const target = (method: string) => ({ endpoint: server.address, method, timeoutMs, clock: systemClock });
-  const remote = () => new GrpcNode({ nodeId: 'object-1', endpoint: server.address }, { pool, clock: systemClock });
+  const remote = () => new RemoteNode({ nodeId: 'object-1', endpoint: server.address }, { pool, clock: systemClock });
 
   it('takes and gives a blob of many chunks over gRPC, whole and in part', async () => {
     const content = contentOf(5 * MiB + 3);
@@ -208,6 +214,67 @@ describe('ObjectNode', () => {
     controller.abort(new Error('the sender went away'));
     await expect.poll(halfWritten, { timeout: 10_000 }).toEqual([]);
     expect(await node.stats()).toMatchObject({ blobCount: 0 });
+  });
+
+  it('takes a message of small blobs of 4 MiB, and refuses one that is too large for a message', async () => {
+    const blobs = Array.from({ length: 64 }, (_, seed) => {
+      const content = Buffer.alloc(64 * KiB, seed);
+      return { oid: oidToBytes(oidOf(content)), content };
+    });
+    const at = client();
+    const put = (...groups: (typeof blobs)[]) =>
+      Array.fromAsync(
+        callDuplex(
+          at.putBlobs.bind(at),
+          streamOf(...groups.map((group) => ({ fence, blobs: group }))),
+          target('PutBlobs'),
+        ),
+      );
+    const [response] = await put(blobs);
+    expect(response?.results.filter(({ stored }) => stored)).toHaveLength(64);
+    await expect(put([...blobs, ...blobs])).rejects.toMatchObject({ code: 'TOO_LARGE' });
+  });
+
+  it('answers bytes that are no message with INVALID_ARGUMENT', async () => {
+    const { path, responseDeserialize } = ObjectServiceService.putBlobs;
+    const asItIs = (bytes: Buffer) => bytes;
+    const call = client().makeBidiStreamRequest(path, asItIs, responseDeserialize, new Metadata(), {});
+    const failed = once(call, 'error');
+    call.resume();
+    call.write(Buffer.from([0x12, 0xff]));
+    const [error] = await failed;
+    expect(fromRpcError(error, target('PutBlobs'))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('leaves no file and no descriptor open of callers who stop in mid-stream, either way', async () => {
+    const content = contentOf(3 * MiB);
+    const source = new MemoryBlobSource(content);
+    const callers = remote();
+    await callers.put(source, fence, { timeoutMs });
+    const descriptors = async () => (await readdir('/proc/self/fd')).length;
+    const before = await descriptors();
+    const halfWritten = () => readdir(join(folder.path, 'object', 'tmp'));
+    const leaving = new AbortController();
+    const hanging = Array.from({ length: 20 }, (_, seed) => ({
+      oid: oidOf(contentOf(MiB, seed + 2)),
+      size: MiB,
+      async *open() {
+        yield content.subarray(0, 100_000);
+        await new Promise(() => undefined);
+      },
+    }));
+    const puts = hanging.map((blob) => callers.put(blob, fence, { timeoutMs, signal: leaving.signal }));
+    const ended = Promise.allSettled(puts);
+    await expect.poll(halfWritten, { timeout: 10_000 }).toHaveLength(20);
+    leaving.abort(new Error('the sender went away'));
+    await ended;
+    for (let round = 0; round < 20; round += 1) {
+      const { chunks } = await callers.get(source.oid, { offset: 0 }, { timeoutMs });
+      for await (const _ of chunks) break;
+    }
+    callers.close();
+    await expect.poll(halfWritten, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(descriptors, { timeout: 10_000 }).toBeLessThanOrEqual(before);
   });
 
   it('stops following the topology when it stops', async () => {

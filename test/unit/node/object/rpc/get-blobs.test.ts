@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Oid, oidToBytes } from '../../../../../src/base/oid.ts';
 import { MiB } from '../../../../../src/base/units.ts';
 import { getBlobs } from '../../../../../src/node/object/rpc/get-blobs.ts';
+import { decodeErrorDetail } from '../../../../../src/rpc/error-detail.ts';
+import { ErrorDetail } from '../../../../../src/rpc/gen/stratum/v1/errors.ts';
 import { BlobPresence } from '../../../../../src/rpc/gen/stratum/v1/object.ts';
 import { contentOf, oidAt } from '../../../store/sample-blobs.ts';
 import { call, type SampleObject, sampleObject, streamOf } from '../sample-object.ts';
@@ -45,9 +47,43 @@ describe('GetBlobs', () => {
     expect(responses.flatMap(({ results }) => results)).toHaveLength(10);
   });
 
-  it('refuses a blob that fits in no message, and points to GetBlob', async () => {
-    const oid = await node.add(Buffer.alloc(4 * MiB + 1));
-    await expect(get([oid])).rejects.toMatchObject({ code: 'TOO_LARGE', hint: expect.stringContaining('GetBlob') });
+  it('answers for a blob that fits in no message with its error, which points to GetBlob, and goes on', async () => {
+    const large = await node.add(Buffer.alloc(4 * MiB + 1));
+    const small = await node.add(contentOf(10));
+    const results = (await get([small, large, small])).flatMap((response) => response.results);
+    expect(results.map(({ presence }) => presence)).toEqual([
+      BlobPresence.PRESENT,
+      BlobPresence.UNKNOWN,
+      BlobPresence.PRESENT,
+    ]);
+    expect(decodeErrorDetail(ErrorDetail.decode(results[1]?.error ?? Buffer.alloc(0)))).toMatchObject({
+      code: 'TOO_LARGE',
+      hint: expect.stringContaining('GetBlob'),
+    });
+  });
+
+  it('ends without an error when the process wants to stop', async () => {
+    const stopping = new AbortController();
+    const requests = async function* () {
+      yield { oids: [oidToBytes(oidAt(1n))] };
+      stopping.abort();
+      await new Promise(() => undefined);
+    };
+    const responses = getBlobs(node)(requests(), { ...call, ending: stopping.signal });
+    expect(await Array.fromAsync(responses)).toHaveLength(1);
+  });
+
+  it('names the malformed id among ten thousand, and refuses more than that', async () => {
+    const ask = (oids: Buffer[]) => Array.fromAsync(getBlobs(node)(streamOf({ oids }), call));
+    const good = Array.from({ length: 10_000 }, () => Buffer.alloc(32));
+    await expect(ask(good.with(7_777, Buffer.alloc(33)))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { field: 'oids[7777]' },
+    });
+    await expect(ask([...good, Buffer.alloc(32)])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { field: 'oids' },
+    });
   });
 
   it('refuses an id that is none', async () => {

@@ -66,10 +66,61 @@ describe('PutBlobs', () => {
     expect(await node.store.stats()).toMatchObject({ blobCount: 0 });
   });
 
-  it('refuses a missing fence and one that is behind', async () => {
+  it('refuses a missing fence, and ends the stream', async () => {
     await expect(put({ fence: undefined, blobs: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('refuses each blob of a group whose fence is behind, and goes on with the next group', async () => {
     await node.fence.raise({ term: 1n, ringEpoch: 9n });
-    await expect(put(group(blob(contentOf(1))))).rejects.toMatchObject({ code: 'STALE_EPOCH' });
+    const current = { ...group(blob(contentOf(3))), fence: { term: 3n, ringEpoch: 9n } };
+    const [refused, stored] = await put(group(blob(contentOf(1)), blob(contentOf(2))), current);
+    const codes = refused?.results.map(({ error }) => decodeErrorDetail(ErrorDetail.decode(error)).code);
+    expect(codes).toEqual(['STALE_EPOCH', 'STALE_EPOCH']);
+    expect(stored?.results).toMatchObject([{ stored: true }]);
+    expect(await node.store.stats()).toMatchObject({ blobCount: 1 });
+  });
+
+  it('answers a group at once, while its caller keeps the stream open', async () => {
+    const { promise: never } = Promise.withResolvers<void>();
+    const requests = async function* () {
+      yield group(blob(contentOf(10)));
+      await never;
+    };
+    const responses = putBlobs(node)(requests(), call)[Symbol.asyncIterator]();
+    expect((await responses.next()).value?.results).toMatchObject([{ stored: true }]);
+  });
+
+  it('ends without an error when the process wants to stop, after what it has been sent', async () => {
+    const stopping = new AbortController();
+    const requests = async function* () {
+      yield group(blob(contentOf(10)));
+      stopping.abort();
+      await new Promise(() => undefined);
+    };
+    const responses = putBlobs(node)(requests(), { ...call, ending: stopping.signal });
+    expect(await Array.fromAsync(responses)).toHaveLength(1);
+  });
+
+  it('takes an empty group, an empty blob, and the same blob twice in one group', async () => {
+    const empty = Buffer.alloc(0);
+    const responses = await put(group(), group(blob(empty), blob(contentOf(9)), blob(contentOf(9))));
+    expect(responses.map(({ results }) => results.map(({ stored }) => stored))).toEqual([[], [true, true, true]]);
+    expect(await node.store.presence(oidOf(empty))).toBe('PRESENT');
+  });
+
+  it('refuses more than 10,000 blobs in a message', async () => {
+    const many = Array.from({ length: 10_001 }, () => blob(Buffer.alloc(0)));
+    await expect(put(group(...many))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'blobs' } });
+  });
+
+  it('tells the malformed ids among ten thousand from the good ones', async () => {
+    const many = Array.from({ length: 10_000 }, (_, index) =>
+      index % 100 === 7
+        ? { oid: Buffer.alloc(index % 64 === 32 ? 31 : index % 64), content: Buffer.alloc(0) }
+        : blob(Buffer.alloc(0)),
+    );
+    const [response] = await put(group(...many));
+    expect(response?.results.map(({ stored }) => stored)).toEqual(many.map((_, index) => index % 100 !== 7));
   });
 
   it('ends with its caller', async () => {

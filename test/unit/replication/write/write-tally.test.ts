@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WriteTally } from '../../../src/replication/write-tally.ts';
+import { WriteTally } from '../../../../src/replication/write/write-tally.ts';
 
 describe('WriteTally', () => {
   it('has attempted = succeeded + failed after every single write (predecessor M1)', () => {

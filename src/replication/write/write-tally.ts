@@ -15,7 +15,7 @@ export class WriteTally {
     return this.#succeeded + this.#failed;
   }
 
-  /** Counts one write that has ended. */
+  /** Counts a write of one blob to one node that has ended. */
   record(success: boolean): void {
     if (success) this.#succeeded += 1;
     else this.#failed += 1;

@@ -1,0 +1,84 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Timer } from '../../../base/clock.ts';
+import { asStratumError, StratumError } from '../../../base/errors.ts';
+import { parseOid } from '../../../base/oid.ts';
+import { blobHeaders, blobPathPrefix, blobTimeoutMsMax, toHttpError } from '../../../rpc/blob-http.ts';
+import type { ObjectModules } from '../object-modules.ts';
+import { invalidField } from '../request-fields.ts';
+import { giveBlob } from './give-blob.ts';
+import { headerNumber } from './header-fields.ts';
+import { takeBlob } from './take-blob.ts';
+
+/** How long a caller may go on sending after it was refused, in milliseconds: time to read the refusal. */
+const lingerMs = 5_000;
+
+const methods = { PUT: takeBlob, GET: giveBlob };
+
+/** Serves the blobs of a node over HTTP/1.1, as src/rpc/blob-http.ts describes it. */
+export function blobRequests(modules: ObjectModules): RequestListener {
+  const busy = new WeakSet<Socket>();
+  return (request, response) => {
+    const { socket } = request;
+    if (busy.has(socket)) {
+      // No client of ours sends a request before it has the last answer; each would hold a file open.
+      socket.destroy();
+      return;
+    }
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
+    request.on('error', () => undefined); // Whoever reads the body hears of it; a caller that leaves later concerns nobody.
+    void answer(request, response, modules);
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, modules: ObjectModules): Promise<void> {
+  const ending = new AbortController();
+  const leave = () => ending.abort(new StratumError('CANCELLED', 'the caller went away'));
+  response.once('close', leave);
+  let timer: Timer | undefined;
+  try {
+    const timeoutMs = headerNumber(request, blobHeaders.timeoutMs, blobTimeoutMsMax);
+    timer = modules.clock.after(timeoutMs, () => request.socket.destroy());
+    await handlerOf(request)(request, response, { ...modules, oid: oidOfPath(request), signal: ending.signal });
+  } catch (error) {
+    if (!ending.signal.aborted) refuse(response, asStratumError(error));
+  } finally {
+    timer?.cancel();
+    response.off('close', leave);
+    if (!request.complete && !request.destroyed) linger(request, modules);
+  }
+}
+
+function handlerOf({ method }: IncomingMessage): typeof takeBlob {
+  if (method === 'PUT' || method === 'GET') return methods[method];
+  throw invalidField('method', `${method}`, 'PUT or GET');
+}
+
+function oidOfPath({ url = '' }: IncomingMessage) {
+  if (!url.startsWith(blobPathPrefix)) {
+    throw new StratumError('NOT_FOUND', `there is nothing at ${url}`, { kind: 'path', id: url });
+  }
+  return parseOid(url.slice(blobPathPrefix.length), 'oid');
+}
+
+/** An error as the answer, or as a trailer where the answer has begun. */
+function refuse(response: ServerResponse, error: StratumError): void {
+  const { status, body } = toHttpError(error);
+  if (response.headersSent) {
+    response.addTrailers({ [blobHeaders.error]: body.toString('base64') });
+    response.end();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/x-protobuf', 'content-length': body.length });
+  response.end(body);
+}
+
+/** Reads on for a while, for nothing: closing at once would take the answer away from a caller that still sends. */
+function linger(request: IncomingMessage, { clock }: ObjectModules): void {
+  const { socket } = request;
+  const timer = clock.after(lingerMs, () => socket.destroy());
+  request.once('end', () => timer.cancel());
+  socket.once('close', () => timer.cancel());
+  request.resume();
+}

@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { oidOf } from '../../../../../src/base/oid.ts';
+import { contentOf } from '../../../store/sample-blobs.ts';
+import { fenced, openDescriptors, type SampleListener, sampleListener, time } from './sample-listener.ts';
+
+const content = contentOf(300_000);
+const oid = oidOf(content);
+const path = `/blobs/${oid}`;
+
+describe('PUT of a blob', () => {
+  let listener: SampleListener;
+
+  beforeEach(async () => {
+    listener = await sampleListener();
+  });
+  afterEach(() => listener.stop());
+
+  const put = (body: Buffer, headers: Record<string, string> = fenced, to = path) =>
+    listener.ask('PUT', to, { 'content-length': `${body.length}`, ...headers }, body);
+
+  it.each([0, 1, 300_000])('stores %i bytes, and says whether they were there', async (bytes) => {
+    const blob = contentOf(bytes);
+    const to = `/blobs/${oidOf(blob)}`;
+    expect(await put(blob, fenced, to)).toMatchObject({ status: 200, headers: { 'stratum-existed': 'false' } });
+    expect(await put(blob, fenced, to)).toMatchObject({ status: 200, headers: { 'stratum-existed': 'true' } });
+    expect(await listener.node.store.verify(oidOf(blob))).toBe('PRESENT');
+  });
+
+  it.each([
+    { fault: 'an id of 63 digits', to: `/blobs/${oid.slice(1)}`, field: 'oid' },
+    { fault: 'an id of 65 digits', to: `/blobs/${oid}0`, field: 'oid' },
+    { fault: 'an id in capitals', to: `/blobs/${oid.toUpperCase()}`, field: 'oid' },
+    { fault: 'a path above the blobs', to: `/blobs/../${oid}`, field: 'oid' },
+    { fault: 'no term', change: { 'stratum-term': '' }, field: 'stratum-term' },
+    { fault: 'a term of 65 bits', change: { 'stratum-term': `${2n ** 64n}` }, field: 'stratum-term' },
+    { fault: 'a ring epoch that is no number', change: { 'stratum-ring-epoch': '-1' }, field: 'stratum-ring-epoch' },
+    { fault: 'no deadline', change: { 'stratum-timeout-ms': '' }, field: 'stratum-timeout-ms' },
+    { fault: 'a deadline of two days', change: { 'stratum-timeout-ms': '172800000' }, field: 'stratum-timeout-ms' },
+  ])('refuses $fault and names the field', async ({ to = path, change = {}, field }) => {
+    const { status, error } = await put(content, { ...fenced, ...change }, to);
+    expect([status, error]).toMatchObject([400, { code: 'INVALID_ARGUMENT', details: { field } }]);
+    expect(await listener.node.store.stats()).toMatchObject({ blobCount: 0 });
+  });
+
+  it('refuses a body without a length', async () => {
+    const { error } = await listener.ask('PUT', path, { ...fenced, 'transfer-encoding': 'chunked' }, content);
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'content-length' } });
+    expect(await listener.node.store.presence(oid)).toBe('MISSING');
+  });
+
+  it('refuses content that does not hash to its id, and keeps nothing of it', async () => {
+    const { status, error } = await put(contentOf(300_000, 2));
+    expect([status, error]).toMatchObject([500, { code: 'CHECKSUM_MISMATCH', details: { expected: oid } }]);
+    expect(await listener.node.store.presence(oid)).toBe('MISSING');
+  });
+
+  it('refuses a fence that is behind, before the caller has sent anything', async () => {
+    await listener.node.fence.raise({ term: 9n, ringEpoch: 9n });
+    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\nexpect: 100-continue\r\n`;
+    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
+    const said = await listener.say(`${head}${lines.join('')}\r\n`).closed;
+    expect(said).toMatch(/^HTTP\/1\.1 400 [\s\S]*STALE_TERM/);
+  });
+
+  it('takes what comes after the announced length for no part of the blob', async () => {
+    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${content.length}\r\n${lines.join('')}\r\n`;
+    await listener.say(Buffer.concat([Buffer.from(head), content, Buffer.from('and some more\r\n\r\n')])).closed;
+    // The connection is given up at the bytes that are no request; the blob before them is whole, or not there.
+    expect(['PRESENT', 'MISSING']).toContain(await listener.node.store.verify(oid));
+  });
+
+  it('ends with the deadline of a caller who sends too slowly, and keeps nothing', async () => {
+    const lines = Object.entries({ ...fenced, ...time }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n${lines.join('')}\r\nslow`;
+    const { closed } = listener.say(head);
+    await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBeGreaterThan(0);
+    listener.node.clock.advance(10_000);
+    await closed;
+    expect(await listener.node.store.presence(oid)).toBe('MISSING');
+  });
+
+  it('leaks no descriptor to callers who stop in mid-stream', async () => {
+    const before = await openDescriptors();
+    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n${lines.join('')}\r\n`;
+    const callers = Array.from({ length: 50 }, () => listener.say(head + 'x'.repeat(1_000)));
+    await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBe(50);
+    for (const caller of callers) caller.end();
+    await expect.poll(openDescriptors, { timeout: 10_000 }).toBeLessThanOrEqual(before);
+    expect(listener.node.clock.pendingTimers()).toBe(0);
+    expect(await listener.node.store.stats()).toMatchObject({ blobCount: 0 });
+  });
+});
