@@ -96,8 +96,11 @@ function metrics() {
   return page(
     'Metrics',
     'src/telemetry/metrics-table.ts',
-    'A node serves its metrics at `/metrics` of the address in `metricsListen`, in the text format of Prometheus: these, ' +
-      'which are a coordinator’s, and `process_*` and `nodejs_*` of prom-client. Nothing listens while the setting is empty.',
+    'A node serves its metrics at `/metrics` of the address in `metricsListen`, in the text format of Prometheus: those ' +
+      'of these that its roles have something to say of, and `process_*` and `nodejs_*` of prom-client. Nothing listens, and ' +
+      'nothing is counted between nodes, while the setting is empty. The series of a node end when it leaves the topology.\n\n' +
+      'Traces: with `OTEL_EXPORTER_OTLP_ENDPOINT` in its environment a process sends a span for each call to an object node, ' +
+      'and for each that it serves, to that collector (OTLP over HTTP, JSON); without it nothing of it is loaded.',
     table(['metric', 'type', 'labels', 'buckets', 'meaning'], rows),
   );
 }

@@ -22,7 +22,7 @@ export async function withDeadline<T>(
   };
   const timer = clock.after(timeoutMs, () => {
     const details = { endpoint: what, timeoutMs };
-    end(new StratumError('DEADLINE_EXCEEDED', `${what} did not finish within ${timeoutMs} ms`, details));
+    end(new StratumError('DEADLINE_EXCEEDED', `${what} did not finish within ${Math.round(timeoutMs)} ms`, details));
   });
   const onParentAbort = () => end(parent?.reason);
   parent?.addEventListener('abort', onParentAbort, { once: true });

@@ -7,8 +7,9 @@ import { ContextStore } from './contexts.ts';
 import { configFolder } from './folders.ts';
 import { type CommandIo, write } from './io.ts';
 import type { CommandModules } from './modules.ts';
-import type { Listing } from './output/envelope.ts';
-import { type OutputFormat, outputFormats, render } from './output/render.ts';
+import type { Listing, Unreachable } from './output/envelope.ts';
+import { renderStream, type StreamedListing } from './output/listing-stream.ts';
+import { type OutputFormat, outputFormats, type RenderOptions, render } from './output/render.ts';
 import { fromParserError } from './parser-errors.ts';
 import { resolveOutput } from './settings.ts';
 
@@ -105,17 +106,36 @@ export abstract class BaseCommand extends Command {
 
   /** Prints what was found, in the form that was asked for. */
   protected async print<Item extends object, Row>(listing: Listing<Item, Row>): Promise<void> {
-    const { format } = this;
-    const text = await render(listing, {
-      format,
-      field: this.#output.field,
-      isTerminal: this.io.stdoutIsTerminal,
-      nowMs: this.modules.clock.nowMs(),
-    });
+    const text = await render(listing, this.#renderOptions);
     if (text !== '') await write(this.io.stdout, text);
+    await this.#sayBeside(listing.unreachable ?? [], listing.rows.length === 0 ? listing.emptyText : undefined);
+  }
+
+  /** Prints what is being found, as it comes; waits for a slow reader of stdout. */
+  protected async printStream<Item extends object, Row>(listing: StreamedListing<Item, Row>): Promise<void> {
+    let isEmpty = true;
+    async function* watched() {
+      for await (const items of listing.batches) {
+        isEmpty &&= items.length === 0;
+        yield items;
+      }
+    }
+    for await (const text of renderStream({ ...listing, batches: watched() }, this.#renderOptions)) {
+      if (text !== '') await write(this.io.stdout, text);
+    }
+    await this.#sayBeside(listing.unreachable(), isEmpty ? listing.emptyText : undefined);
+  }
+
+  async #sayBeside(unreachable: readonly Unreachable[], emptyText: string | undefined): Promise<void> {
     if (!this.isForPeople) return;
-    for (const { node, reason } of listing.unreachable ?? []) await this.say(`warning: ${node}: ${reason}`);
-    if (listing.rows.length === 0 && listing.emptyText !== undefined) await this.say(listing.emptyText);
+    for (const { node, reason } of unreachable) await this.say(`warning: ${node}: ${reason}`);
+    if (emptyText !== undefined) await this.say(emptyText);
+  }
+
+  get #renderOptions(): RenderOptions {
+    const { format } = this;
+    const { field } = this.#output;
+    return { format, field, isTerminal: this.io.stdoutIsTerminal, nowMs: this.modules.clock.nowMs() };
   }
 
   /** Tells a person something, on stderr. */

@@ -1,9 +1,13 @@
+import type { Oid } from '../base/oid.ts';
 import type { HistoryPage } from '../client/coordinator-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../consensus/consensus.ts';
 import type { NodeReader } from '../replication/node-io.ts';
-import type { ObjectApi } from '../replication/object-api.ts';
+import type { ObjectApi, SmallObjectApi } from '../replication/object-api.ts';
+import type { GapResult } from '../replication/repair/close-gaps.ts';
+import type { NotedGap } from '../replication/replica-gaps.ts';
+import type { BlobPage } from '../store/blob-store.ts';
 import type { Requester } from '../topology/commands.ts';
 import type { ReportedState, Topology } from '../topology/topology.ts';
 import type { Source, Unreachable } from './output/envelope.ts';
@@ -112,9 +116,16 @@ export interface ClusterConnection {
   /** Events after `sinceVersion`; 0 asks for a full-sync first. Ends with an error when the stream breaks. */
   watch(sinceVersion: bigint, signal: AbortSignal): AsyncIterable<WatchEvent>;
   metadata(): Promise<MetadataApi>;
-  objects(): Promise<ObjectApi>;
+  /** Gaps that its reads and writes find are closed, as far as they can be at once, by `close`. */
+  objects(): Promise<ObjectApi & SmallObjectApi>;
   /** Reads one object node. */
   reader(nodeId: string, address: string): Promise<NodeReader>;
+  /** A page of the blobs that one object node holds, by position; without a cursor the first. */
+  blobPage(nodeId: string, address: string, cursor: Oid | undefined, pageEntries: number): Promise<BlobPage>;
+  /** Copies blobs to nodes that lack a good copy, from verified ones; a result for each gap, in order. */
+  closeGaps(gaps: readonly NotedGap[]): Promise<readonly GapResult[]>;
+  /** Deletes blobs at all of their own nodes, whatever may refer to them; also after an interrupt. */
+  deleteBlobs(oids: readonly Oid[]): Promise<void>;
   close(): Promise<void>;
 }
 

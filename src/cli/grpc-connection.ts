@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { StratumError } from '../base/errors.ts';
+import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
 import { CoordinatorClient, type HistoryPage } from '../client/coordinator-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
@@ -8,13 +9,18 @@ import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import type { ConsensusMemberPlace, MembersChanged } from '../consensus/consensus.ts';
-import { GrpcNode } from '../replication/grpc-node.ts';
+import { type BuiltNode, buildNode } from '../replication/build-node.ts';
+import { MemoryHints } from '../replication/hints/memory-hints.ts';
 import type { NodeReader } from '../replication/node-io.ts';
-import type { ObjectApi } from '../replication/object-api.ts';
+import type { ObjectApi, SmallObjectApi } from '../replication/object-api.ts';
 import { QuorumObjects } from '../replication/quorum-objects.ts';
+import { closeGaps, type GapResult } from '../replication/repair/close-gaps.ts';
+import type { NotedGap } from '../replication/replica-gaps.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
+import { ObjectServiceClient } from '../rpc/gen/stratum/v1/object.ts';
 import { decodeReportedState } from '../rpc/topology-codec.ts';
+import type { BlobPage } from '../store/blob-store.ts';
 import type { Requester } from '../topology/commands.ts';
 import type { Topology } from '../topology/topology.ts';
 import type {
@@ -26,6 +32,8 @@ import type {
   NodeHeartbeat,
   TopologySnapshot,
 } from './connection.ts';
+import { deleteBlobs } from './delete-blobs.ts';
+import { listBlobPage } from './list-blob-page.ts';
 import { silentLog } from './silent-log.ts';
 import { surveyCoordinators } from './survey-coordinators.ts';
 
@@ -38,6 +46,9 @@ const attemptTimeoutMaxMs = 3_000;
 /** Least that a coordinator is waited for while there are others, so that a slow one is not taken for a dead one. */
 const attemptTimeoutMinMs = 1_000;
 
+/** What closing the gaps that a command found may add to it. */
+const drainTimeoutMs = 5_000;
+
 /** A cluster behind gRPC. Clients are made when they are first asked for. */
 export class GrpcConnection implements ClusterConnection {
   readonly coordinators: readonly string[];
@@ -46,7 +57,10 @@ export class GrpcConnection implements ClusterConnection {
   readonly #random: Random;
   readonly #channels = new ChannelPool();
   readonly #coordinator: CoordinatorClient;
+  readonly #readers = new Map<string, BuiltNode>();
   #view: TopologyView | undefined;
+  #gaps: MemoryHints | undefined;
+  #nodes: TopologyNodeDirectory | undefined;
 
   constructor(options: ConnectOptions, modules: { readonly clock: Clock; readonly random: Random }) {
     this.coordinators = options.coordinators;
@@ -151,19 +165,61 @@ export class GrpcConnection implements ClusterConnection {
     );
   }
 
-  async objects(): Promise<ObjectApi> {
+  async objects(): Promise<ObjectApi & SmallObjectApi> {
     const topology = await this.#topology();
-    const nodes = new TopologyNodeDirectory({ topology, pool: this.#channels, clock: this.#clock });
-    return new QuorumObjects({}, { clock: this.#clock, topology, nodes });
+    const modules = { clock: this.#clock, topology, nodes: this.#directory(topology) };
+    this.#gaps ??= new MemoryHints({}, modules);
+    return new QuorumObjects({}, { ...modules, gaps: this.#gaps });
   }
 
   async reader(nodeId: string, endpoint: string): Promise<NodeReader> {
-    return new GrpcNode({ nodeId, endpoint }, { pool: this.#channels, clock: this.#clock });
+    const key = `${nodeId} ${endpoint}`;
+    const known = this.#readers.get(key);
+    if (known !== undefined) return known.node;
+    const modules = { pool: this.#channels, clock: this.#clock, random: this.#random };
+    const built = buildNode({ nodeId, endpoint }, modules);
+    this.#readers.set(key, built);
+    return built.node;
+  }
+
+  blobPage(_nodeId: string, endpoint: string, cursor: Oid | undefined, pageEntries: number): Promise<BlobPage> {
+    const client = this.#channels.client(ObjectServiceClient, endpoint);
+    return listBlobPage(client, { cursor, pageEntries }, { ...this.#call, endpoint, clock: this.#clock });
+  }
+
+  async closeGaps(gaps: readonly NotedGap[]): Promise<readonly GapResult[]> {
+    const topology = await this.#topology();
+    const nodes = this.#directory(topology);
+    return closeGaps(gaps, { topology, nodes, clock: this.#clock }, this.#options.signal);
+  }
+
+  async deleteBlobs(oids: readonly Oid[]): Promise<void> {
+    const { timeoutMs } = this.#options;
+    const modules = { topology: await this.#topology(), channels: this.#channels, clock: this.#clock };
+    return deleteBlobs(oids, { timeoutMs }, modules);
   }
 
   async close(): Promise<void> {
+    await this.#drainGaps();
     await this.#view?.stop();
+    this.#nodes?.close();
+    for (const reader of this.#readers.values()) reader.close();
     this.#channels.close();
+  }
+
+  /** Whoever has his answer does not wait long for copies that anti-entropy would make as well. */
+  async #drainGaps(): Promise<void> {
+    if (this.#gaps === undefined || this.#options.signal.aborted) return;
+    const ended = new AbortController();
+    const timer = this.#clock.after(drainTimeoutMs, () => ended.abort(new StratumError('CANCELLED', 'left to repair')));
+    await this.#gaps.drain(AbortSignal.any([ended.signal, this.#options.signal]));
+    timer.cancel();
+  }
+
+  #directory(topology: TopologyView): TopologyNodeDirectory {
+    const modules = { topology, pool: this.#channels, clock: this.#clock, random: this.#random };
+    this.#nodes ??= new TopologyNodeDirectory(modules);
+    return this.#nodes;
   }
 
   /** A view that has a topology. What routes by it follows changes, and so outlives a failover. */

@@ -29,9 +29,8 @@ export function servesByState({ nodes }: Topology): Serves {
 export function ringStatistics(topology: Topology, serves: Serves = servesByState(topology)): QuorumStatistics {
   const { ring } = topology;
   if (ring.epoch === 0n) return { total: 0, full: 0, atQuorum: 0, belowQuorum: 0, lost: 0 };
-  const hashRing = HashRing.of(ring);
-  const counts = [...hashRing.entries()].map(({ position }) => {
-    const placement = hashRing.placement(position);
+  const placements = [...HashRing.of(ring).placements()];
+  const counts = placements.map((placement) => {
     return { wanted: ring.replicationFactor, there: placement.filter(serves).length };
   });
   return tally(counts, ring.writeQuorum);

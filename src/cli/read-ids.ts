@@ -1,21 +1,42 @@
-import { createInterface } from 'node:readline';
 import { StratumError } from '../base/errors.ts';
 import type { CommandIo } from './io.ts';
+import { type InputLine, readLines } from './read-lines.ts';
 
-/** The ids that a command is to work on: its argument, or with --stdin one a line; USAGE for both or neither. */
-export async function readIds(argument: string | undefined, fromStdin: boolean, io: CommandIo): Promise<string[]> {
-  if (fromStdin && argument !== undefined) {
-    throw new StratumError('USAGE', 'give an id or --stdin, not both', undefined, { hint: 'leave one of them out' });
+/**
+ * The ids that a command is to work on: its arguments, or with --stdin one a line, as they arrive.
+ * Throws USAGE at once for both or neither.
+ */
+export function readIds(
+  given: readonly string[] | undefined,
+  fromStdin: boolean,
+  io: CommandIo,
+): AsyncIterable<readonly InputLine[]> {
+  const ids = given ?? [];
+  if (fromStdin && ids.length > 0) {
+    throw new StratumError('USAGE', 'give ids or --stdin, not both', undefined, { hint: 'leave one of them out' });
   }
-  if (!fromStdin) {
-    if (argument !== undefined) return [argument];
-    throw new StratumError('USAGE', 'missing argument OID', undefined, { hint: 'give an id, or --stdin for many' });
+  if (fromStdin) return idLines(io);
+  if (ids.length > 0) return once(ids.map((text) => ({ text, number: 0 })));
+  throw new StratumError('USAGE', 'missing argument OID', undefined, { hint: 'give an id, or --stdin for many' });
+}
+
+async function* idLines(io: CommandIo): AsyncGenerator<readonly InputLine[]> {
+  for await (const lines of readLines(io.stdin, io.interrupted)) {
+    const ids: InputLine[] = [];
+    for (const line of lines) {
+      const text = withoutComment(line.text);
+      if (text !== '') ids.push(text === line.text ? line : { ...line, text });
+    }
+    if (ids.length > 0) yield ids;
   }
-  const ids: string[] = [];
-  for await (const line of createInterface({ input: io.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    // Runbooks are commented; blank lines part them.
-    const id = line.replace(/#.*/, '').trim();
-    if (id !== '') ids.push(id);
-  }
-  return ids;
+}
+
+/** Runbooks are commented; blank lines part them. */
+function withoutComment(line: string): string {
+  const comment = line.indexOf('#');
+  return (comment === -1 ? line : line.slice(0, comment)).trim();
+}
+
+async function* once<T>(item: T): AsyncGenerator<T> {
+  yield item;
 }

@@ -1,5 +1,6 @@
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { explain, hasCode, StratumError } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,6 +13,9 @@ import type { WatchEvent } from './watch-event.ts';
 
 /** Three keepalives of a coordinator (one every 10 s at least): a longer silence is a dead connection. */
 const defaultSilenceMaxMs = 30_000;
+
+/** Milliseconds for one coordinator to give its topology. */
+const refreshTimeoutMs = 5_000;
 
 /** Changes that come together are written to the cache file together, but for those of ring and partitions. */
 const defaultCacheDelayMs = 1_000;
@@ -52,6 +56,8 @@ export class TopologyView implements TopologySource, Part {
   #needsFullSync = true;
   #heardAtMs: number | undefined;
   #attempt: AbortController | undefined;
+  /** The answer that whoever asks for a refresh waits for. */
+  #refreshing: Promise<void> | undefined;
   #saveTimer: Timer | undefined;
   #saving: Promise<void> = Promise.resolve();
 
@@ -78,6 +84,7 @@ export class TopologyView implements TopologySource, Part {
     this.#stopped.abort(new StratumError('SHUTTING_DOWN', 'the topology view is stopped'));
     this.#attempt?.abort(this.#stopped.signal.reason);
     await this.#watching;
+    await this.#refreshing?.catch(() => undefined); // It ends by the same reason.
     if (this.#saveTimer !== undefined) this.#save();
     await this.#saving;
   }
@@ -120,9 +127,42 @@ export class TopologyView implements TopologySource, Part {
   }
 
   /** A coordinator has a version that this view has not: the watch begins again when it is behind. */
-  refresh(version: bigint): void {
-    if (this.#topology !== undefined && this.#topology.version >= version) return;
-    this.#attempt?.abort(new StratumError('CANCELLED', `version ${version} of the topology has not arrived`));
+  refresh(version: bigint): void;
+  /** See TopologySource.refresh. However many ask at a time, a coordinator is asked once; the watch goes on beside it. */
+  refresh(signal: AbortSignal): Promise<void>;
+  refresh(wanted: bigint | AbortSignal): Promise<void> | void {
+    if (typeof wanted !== 'bigint') return this.#refreshOnce(wanted);
+    if (this.#topology !== undefined && this.#topology.version >= wanted) return;
+    this.#attempt?.abort(new StratumError('CANCELLED', `version ${wanted} of the topology has not arrived`));
+  }
+
+  /** Who stops waiting leaves the question to the others that wait for its answer. */
+  #refreshOnce(signal: AbortSignal): Promise<void> {
+    if (this.#refreshing === undefined) {
+      const asked = this.#askForAll().finally(() => {
+        this.#refreshing = undefined;
+      });
+      asked.catch(() => undefined); // Each who waits hears of it below.
+      this.#refreshing = asked;
+    }
+    const refreshing = this.#refreshing;
+    return withDeadline(this.#clock, 'a fresh topology', refreshTimeoutMs, () => refreshing, signal);
+  }
+
+  /** A watch from version 0 begins with the whole topology; it has done its work then. */
+  #askForAll(): Promise<void> {
+    const ask = async (signal: AbortSignal) => {
+      for await (const event of this.#feed.watchTopology(0n, signal)) {
+        this.#heardAtMs = this.#clock.monotonicMs();
+        this.#take(event);
+        if (event.kind === 'full-sync') return;
+      }
+      throw new StratumError('UNREACHABLE', 'the coordinator ended the watch before it gave its topology', {
+        endpoint: 'coordinator',
+        method: 'WatchTopology',
+      });
+    };
+    return withDeadline(this.#clock, 'a fresh topology', refreshTimeoutMs, ask, this.#stopped.signal);
   }
 
   /** How old the topology is that is used meanwhile; undefined when nobody knows. */

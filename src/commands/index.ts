@@ -1,4 +1,5 @@
 import type { CommandTable } from '../cli/command-table.ts';
+import BenchObject from './bench/object.ts';
 import ClusterDown from './cluster/down.ts';
 import ClusterHealth from './cluster/health.ts';
 import ClusterMemberAdd from './cluster/member/add.ts';
@@ -21,12 +22,16 @@ import NodeList from './node/list.ts';
 import NodeShow from './node/show.ts';
 import NodeStart from './node/start.ts';
 import ObjectGet from './object/get.ts';
+import ObjectMissing from './object/missing.ts';
 import ObjectPut from './object/put.ts';
 import ObjectStat from './object/stat.ts';
+import ObjectVerify from './object/verify.ts';
 import RepoCreate from './repo/create.ts';
 import RepoList from './repo/list.ts';
 import RepoShow from './repo/show.ts';
+import RingBalance from './ring/balance.ts';
 import RingLocate from './ring/locate.ts';
+import RingShow from './ring/show.ts';
 import TopologyHistory from './topology/history.ts';
 import TopologyShow from './topology/show.ts';
 import TopologyWatch from './topology/watch.ts';
@@ -35,6 +40,7 @@ import Version from './version.ts';
 /** Every command by id, and what each topic is about. Modules listed here load nothing heavy before they run. */
 export const commandTable: CommandTable = {
   commands: {
+    'bench:object': BenchObject,
     'cluster:down': ClusterDown,
     'cluster:health': ClusterHealth,
     'cluster:member:add': ClusterMemberAdd,
@@ -49,12 +55,16 @@ export const commandTable: CommandTable = {
     'node:show': NodeShow,
     'node:start': NodeStart,
     'object:get': ObjectGet,
+    'object:missing': ObjectMissing,
     'object:put': ObjectPut,
     'object:stat': ObjectStat,
+    'object:verify': ObjectVerify,
     'repo:create': RepoCreate,
     'repo:list': RepoList,
     'repo:show': RepoShow,
+    'ring:balance': RingBalance,
     'ring:locate': RingLocate,
+    'ring:show': RingShow,
     'topology:history': TopologyHistory,
     'topology:show': TopologyShow,
     'topology:watch': TopologyWatch,
@@ -69,6 +79,7 @@ export const commandTable: CommandTable = {
     version: Version,
   },
   topics: {
+    bench: 'How fast this cluster is',
     cluster: 'A whole cluster: on this machine, or as its coordinators see it',
     'cluster:member': 'The coordinators’ members of the consensus engine',
     completion: 'Completion scripts for shells',

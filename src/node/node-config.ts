@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { StratumError } from '../base/errors.ts';
+import type { Durability } from '../store/durability.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 import { type NodeRole, nodeRoles } from '../topology/topology.ts';
 import { flagOf, type Setting, settings, variableOf } from './settings.ts';
@@ -57,7 +58,9 @@ export interface NodeConfig {
     readonly binary: string | undefined;
   };
   readonly metricsListen: string | undefined;
-  readonly object: { readonly freeBytesMin: number };
+  readonly object: { readonly freeBytesMin: number; readonly durability: Durability };
+  /** What a frontend remembers of replicas that missed blobs. */
+  readonly hints: { readonly bytesMax: number; readonly ageMaxMs: number };
   readonly git: {
     readonly createOnPush: boolean;
     readonly receivePackBytesMax: number;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GiB, KiB, MiB } from '../base/units.ts';
+import { durabilities } from '../store/durability.ts';
 import { logLevels } from '../telemetry/log.ts';
 import { nodeRoles } from '../topology/topology.ts';
 
@@ -110,7 +111,7 @@ export const settings: readonly Setting[] = [
     undefined,
     'How many durable copies acknowledge a write (W). Default: more than half of N.',
   ),
-  setting('cluster.virtualNodes', 'integer', integer(1, 1024), 64, 'Positions on the ring of a node with weight 100.'),
+  setting('cluster.virtualNodes', 'integer', integer(1, 1024), 512, 'Positions on the ring of a node with weight 100.'),
   setting(
     'cluster.bootstrapExpectObject',
     'integer',
@@ -218,6 +219,27 @@ export const settings: readonly Setting[] = [
     256 * MiB,
     'Writes are refused when less is free on the disk.',
   ),
+  setting(
+    'hints.bytesMax',
+    'integer',
+    integer(0, 1024 * GiB),
+    16 * GiB,
+    'Largest sum of the blobs that replicas missed and that a frontend remembers to copy to them; the oldest are forgotten first.',
+  ),
+  setting(
+    'hints.ageMaxMs',
+    'integer',
+    milliseconds,
+    3 * 3_600_000,
+    'How long a frontend remembers that a replica missed a blob; after that repair finds it.',
+  ),
+  setting(
+    'object.durability',
+    'text',
+    z.enum(durabilities),
+    'disk',
+    'When a write is acknowledged: `disk`, when it is on this node’s disk; `quorum`, before that: faster, but after a crash of the machine the node has to start anew with an empty data folder.',
+  ),
   setting('git.createOnPush', 'boolean', z.boolean(), true, 'The first push to a name creates the repository.'),
   setting(
     'git.receivePackBytesMax',
@@ -270,6 +292,8 @@ export function flagOf(path: string): string {
     'etcd.keyFile': 'etcd-key-file',
     'etcd.peerListen': 'etcd-peer-listen',
     'etcd.clientListen': 'etcd-client-listen',
+    'hints.bytesMax': 'hints-bytes-max',
+    'hints.ageMaxMs': 'hints-age-max',
   };
   const last = path.slice(path.lastIndexOf('.') + 1);
   return (

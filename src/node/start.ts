@@ -6,27 +6,39 @@ import { type Random, systemRandom } from '../base/random.ts';
 import { CoordinatorClient } from '../client/coordinator-client.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
+import type { NodeDirectory } from '../replication/node-directory.ts';
+import type { ObjectApi, SmallObjectApi } from '../replication/object-api.ts';
 import { QuorumObjects } from '../replication/quorum-objects.ts';
+import type { GapSink } from '../replication/replica-gaps.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
 import { MetadataServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
-import { ObjectServiceService } from '../rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../rpc/grpc-server.ts';
-import { messageBytesMax, smallMessageBytesMax } from '../rpc/limits.ts';
+import { receivedBytesMaxOf } from '../rpc/limits.ts';
+import { objectServiceDefinition } from '../rpc/object-service-definition.ts';
+import { observedHttp } from '../rpc/observed-http.ts';
+import { observedService } from '../rpc/observed-service.ts';
+import { traceparentInterceptor } from '../rpc/traceparent-interceptor.ts';
 import { DataFolder } from '../store/data-folder.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { NodeRegistration, Topology } from '../topology/topology.ts';
 import type { CoordinatorNode } from './coordinator/coordinator.ts';
 import { buildConsensus } from './coordinator-consensus.ts';
+import { exposeBreakers, exposePool } from './expose-connections.ts';
+import { exposeHints, hintMetrics } from './expose-hints.ts';
+import { exposeStore, storeMetrics } from './expose-store.ts';
 import { exposeTopology } from './expose-topology.ts';
 import type { Frontend } from './frontend/frontend.ts';
 import { keptNodeId } from './kept-node-id.ts';
 import { Membership } from './membership.ts';
 import type { MetadataNode } from './metadata/metadata-node.ts';
+import { MeteredObjects } from './metered-objects.ts';
 import { defaultNodeId, type NodeConfig, splitAddress } from './node-config.ts';
 import { nodeStats, type StatsSources } from './node-stats.ts';
 import type { ObjectNode } from './object/object-node.ts';
+import { nodeWatchers, objectServiceObservers, type ProcessWatch } from './process-watch.ts';
 import { shutdownSignal } from './shutdown-signal.ts';
 
 /** What a process is made from. */
@@ -75,10 +87,12 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
   const { clock, random, log } = modules;
   const { roles } = config;
   const folder = await openFolder(config, lifecycle, modules);
-  const channels = new ChannelPool();
+  const tracing = await startTracing(config, lifecycle, modules);
+  const interceptors = tracing === undefined ? [] : [traceparentInterceptor(() => tracing.traceparent())];
+  const channels = new ChannelPool({}, { clock, interceptors });
   await lifecycle.start({ name: 'channels', stop: async () => channels.close() });
   // Whoever connects can have such a message held in memory many times over.
-  const receivedBytesMax = roles.includes('metadata') ? messageBytesMax : smallMessageBytesMax;
+  const receivedBytesMax = receivedBytesMaxOf(roles);
   const listener = new GrpcServer({ ...splitAddress(config.listen), receivedBytesMax });
   const address = () => config.advertise ?? listener.address;
   const client = lazily(() => {
@@ -90,7 +104,8 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
     { feed: { watchTopology: (since, signal) => client().watchTopology(since, signal) }, clock, random, log },
   );
   const metrics = lazily(async () => new (await import('../telemetry/metrics.ts')).Metrics());
-  const parts: NodeParts = { ...modules, folder, channels, listener, view, client, metrics };
+  const watch = { clock, tracing, metrics: config.metricsListen === undefined ? undefined : await metrics() };
+  const parts: NodeParts = { ...modules, folder, channels, listener, view, client, metrics, watch };
 
   const object = roles.includes('object') ? await startObject(config, lifecycle, parts) : undefined;
   const metadata = roles.includes('metadata') ? await startMetadata(config, lifecycle, parts) : undefined;
@@ -112,7 +127,7 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
     roles,
     address: address(),
     httpUrl: frontend?.url ?? '',
-    labels: config.labels,
+    labels: labelsOf(config),
     weight: config.weight,
     diskId: folder.diskId,
     softwareVersion: modules.version,
@@ -126,6 +141,11 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
   return { refused };
 }
 
+/** The labels of a process, and among them what its acknowledgements are worth where that is less than usual. */
+function labelsOf({ roles, labels, object: { durability } }: NamedConfig): NodeConfig['labels'] {
+  return roles.includes('object') && durability !== 'disk' ? { ...labels, 'stratum.durability': durability } : labels;
+}
+
 /** What the roles of a process share. */
 interface NodeParts extends NodeModules {
   readonly folder: DataFolder;
@@ -136,6 +156,8 @@ interface NodeParts extends NodeModules {
   readonly client: () => CoordinatorClient;
   /** Loaded where somebody counts or reads them: the library costs memory and time at the start. */
   readonly metrics: () => Promise<Metrics>;
+  /** What watches the calls between this process and object nodes. */
+  readonly watch: ProcessWatch;
 }
 
 interface RoleParts extends NodeParts {
@@ -153,15 +175,32 @@ async function openFolder(
   return folder;
 }
 
+/** Traces are for those who name a collector: the SDK is not even loaded for others. */
+async function startTracing(
+  { nodeId }: NamedConfig,
+  lifecycle: Lifecycle,
+  { clock, log, version }: NodeModules,
+): Promise<Tracing | undefined> {
+  if ((process.env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '') === '') return undefined;
+  const { Tracing } = await import('../telemetry/tracing.ts');
+  const tracing = new Tracing({ nodeId, version }, { clock, log });
+  await lifecycle.start(tracing);
+  return tracing;
+}
+
 async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<ObjectNode> {
-  const { clock, random, log, folder, listener, view } = parts;
+  const { clock, random, log, folder, listener, view, watch } = parts;
+  const { metrics } = watch;
   const { ObjectNode } = await import('./object/object-node.ts');
   const object = new ObjectNode(
-    { nodeId: config.nodeId, path: join(folder.path, 'object'), freeBytesMin: config.object.freeBytesMin },
-    { clock, random, log, topology: view },
+    { nodeId: config.nodeId, path: join(folder.path, 'object'), ...config.object },
+    { clock, random, log, topology: view, ...(metrics === undefined ? {} : { observer: storeMetrics(metrics) }) },
   );
   await lifecycle.start(object);
-  listener.add(ObjectServiceService, object.service);
+  if (metrics !== undefined) exposeStore(metrics, object);
+  const observers = objectServiceObservers(watch);
+  listener.add(objectServiceDefinition, observedService(objectServiceDefinition, object.service, observers));
+  listener.serveHttp(observedHttp(object.http, observers));
   return object;
 }
 
@@ -192,9 +231,10 @@ async function buildCoordinator(
 }
 
 async function startMetrics(listen: string, lifecycle: Lifecycle, parts: NodeParts): Promise<void> {
-  const { view, log } = parts;
+  const { view, log, channels } = parts;
   const metrics = await parts.metrics();
   exposeTopology(metrics, view);
+  exposePool(metrics, channels);
   const { MetricsListener } = await import('../telemetry/metrics-listener.ts');
   const listener = new MetricsListener(splitAddress(listen), { metrics });
   await lifecycle.start(listener);
@@ -202,10 +242,11 @@ async function startMetrics(listen: string, lifecycle: Lifecycle, parts: NodePar
 }
 
 async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: RoleParts): Promise<Frontend> {
-  const { clock, random, log, version, folder, view, channels, object, metadata } = parts;
+  const { clock, random, log, version, folder, view, channels, metadata, watch } = parts;
   const { nodeId } = config;
-  const nodes = new TopologyNodeDirectory({ topology: view, pool: channels, clock, local: object?.inProcess });
+  const nodes = await startNodeDirectory(lifecycle, parts);
   const localMetadata = (id: string) => (id === nodeId ? metadata?.handlers : undefined);
+  const gaps = await startHints(config, lifecycle, parts, nodes);
   const { Frontend } = await import('./frontend/frontend.ts');
   const frontend = new Frontend(
     {
@@ -220,13 +261,45 @@ async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: R
       clock,
       random,
       log,
-      objects: new QuorumObjects({}, { clock, topology: view, nodes }),
+      objects: meteredWhereWatched(new QuorumObjects({}, { clock, topology: view, nodes, gaps }), watch),
       metadata: new MetadataClient({}, { clock, random, topology: view, channels, local: localMetadata }),
       ready: () => isServing(view.current()),
     },
   );
   await lifecycle.start(frontend);
   return frontend;
+}
+
+/** The object nodes as this process calls them. */
+async function startNodeDirectory(lifecycle: Lifecycle, parts: RoleParts): Promise<TopologyNodeDirectory> {
+  const { random, view, channels, object, watch } = parts;
+  const local = object?.inProcess;
+  const modules = { topology: view, pool: channels, random, local };
+  const nodes = new TopologyNodeDirectory({ ...modules, ...nodeWatchers(watch) });
+  await lifecycle.start({ name: 'object nodes', stop: async () => nodes.close() });
+  if (watch.metrics !== undefined) exposeBreakers(watch.metrics, nodes);
+  return nodes;
+}
+
+function meteredWhereWatched(objects: QuorumObjects, { metrics }: ProcessWatch): ObjectApi & SmallObjectApi {
+  return metrics === undefined ? objects : new MeteredObjects({ inner: objects, metrics });
+}
+
+/** Remembers what replicas miss, and brings it to them when they are back. */
+async function startHints(
+  config: NamedConfig,
+  lifecycle: Lifecycle,
+  { clock, random, log, folder, view, watch: { metrics } }: NodeParts,
+  nodes: NodeDirectory,
+): Promise<GapSink> {
+  const { HintLog } = await import('../replication/hints/hint-log.ts');
+  const { HintReplay } = await import('../replication/hints/hint-replay.ts');
+  const observer = metrics === undefined ? undefined : hintMetrics(metrics);
+  const hints = new HintLog({ path: join(folder.path, 'hints'), ...config.hints }, { clock, log, observer });
+  await lifecycle.start(hints);
+  if (metrics !== undefined) exposeHints(metrics, hints);
+  await lifecycle.start(new HintReplay({}, { hints, topology: view, nodes, clock, random, log }));
+  return hints;
 }
 
 /** A frontend can serve once blobs and repositories have a place. */

@@ -14,6 +14,12 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** From a handful of nodes to ten times the cluster that Stratum is built for. */
 const nodeBuckets = [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000] as const;
 
+/** From a small blob in the page cache to a large one over a slow link; in seconds. */
+const callBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
+
+/** From a fast disk's cache to a disk that is about to fail; in seconds. */
+const syncBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5] as const;
+
 /** All metrics of Stratum's own, by name. Those of the process (process_*, nodejs_*) are prom-client's. */
 export const metricTable = {
   stratum_topology_version: gauge('Version of the topology that this coordinator has.', []),
@@ -52,6 +58,70 @@ export const metricTable = {
     'code',
   ]),
   stratum_requests_rejected_total: counter('Calls refused by a limit, by which one.', ['reason']),
+
+  stratum_quorum_writes_total: counter(
+    'Blobs that this frontend wrote: ok, degraded (durable on enough nodes, and not on all), or failed.',
+    ['level', 'result'],
+  ),
+  stratum_quorum_reads_total: counter(
+    'Blobs that this frontend read; the result is OK or the code of the error, CANCELLED where the reader left early.',
+    ['result'],
+  ),
+  stratum_node_writes_total: counter('Blobs sent to an object node; the result is OK or the code of the error.', [
+    'node',
+    'result',
+  ]),
+  stratum_node_reads_total: counter(
+    'Blobs asked of an object node; the result is OK or the code of the error, UNKNOWN where the node cannot say.',
+    ['node', 'result'],
+  ),
+  stratum_node_call_duration_seconds: histogram(
+    'Time from a call to an object node to its answer, retries included; to its first bytes where it is a read (get).',
+    ['node', 'method'],
+    callBuckets,
+  ),
+  stratum_breaker_state: gauge(
+    'Circuit breaker of an object node that has been called: 0 closed, 1 half-open, 2 open (not called for a while).',
+    ['node'],
+  ),
+  stratum_pool_channels: gauge(
+    'Channels to other processes, by the state of the connection: idle, connecting, ready, failing.',
+    ['state'],
+  ),
+  stratum_pool_requests_total: counter('Clients asked of the pool: hit where the channel was there, miss where not.', [
+    'result',
+  ]),
+  stratum_pool_evictions_total: counter(
+    'Channels closed: error (a call failed on it), age, idle, left (no node of the topology has the address).',
+    ['reason'],
+  ),
+  stratum_hints_pending: gauge('Copies that this frontend still owes to nodes that missed them.', []),
+  stratum_hints_bytes: gauge('Bytes of the copies that are owed.', []),
+  stratum_hints_total: counter(
+    'Hints that ended: replayed (copied), needless (there already, or placed elsewhere now), expired, overflow, failed.',
+    ['result'],
+  ),
+
+  stratum_object_requests_total: counter(
+    'Calls of the object service that ended; the code is OK or that of the error. Of PutBlobs and GetBlobs each answer ' +
+      'counts, and a stream only when it failed.',
+    ['method', 'code'],
+  ),
+  stratum_object_request_duration_seconds: histogram(
+    'Time that a call of the object service took, to its last byte; streams of many answers (PutBlobs, GetBlobs) excepted.',
+    ['method'],
+    callBuckets,
+  ),
+  stratum_store_bytes: gauge('Bytes of the blobs that this node stores.', []),
+  stratum_store_blobs: gauge('Blobs that this node stores.', []),
+  stratum_store_quarantined_blobs: gauge('Copies that were found corrupt and are kept aside.', []),
+  stratum_store_free_bytes: gauge('Bytes that are free on the disk of the store.', []),
+  stratum_store_sync_duration_seconds: histogram(
+    'Time until a group of writes was durable on the disk.',
+    [],
+    syncBuckets,
+  ),
+  stratum_store_quarantined_total: counter('Copies that were put in quarantine.', []),
 } satisfies Record<string, MetricRow>;
 
 function counter<const Labels extends readonly string[]>(help: string, labels: Labels) {

@@ -133,4 +133,9 @@ export interface TopologySource {
   current(): Topology | undefined;
   /** Calls back after every change; the result ends the subscription. */
   subscribe(listener: (topology: Topology) => void): () => void;
+  /**
+   * Asks a coordinator for its topology now, and resolves when the answer has been taken; the version never
+   * falls. Rejects when none answered, or with the signal's reason. Absent where nobody can be asked.
+   */
+  refresh?(signal: AbortSignal): Promise<void>;
 }

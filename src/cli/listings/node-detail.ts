@@ -1,10 +1,12 @@
 import { formatBytes, formatDuration } from '../../base/units.ts';
+import { type RingShare, ringShares } from '../../topology/ring-shares.ts';
 import type { Node, Topology } from '../../topology/topology.ts';
 import type { NodeHeartbeat, TopologySnapshot } from '../connection.ts';
 import type { Listing } from '../output/envelope.ts';
 import { toTime } from '../output/json.ts';
+import { percent } from '../percent.ts';
 import type { HeartbeatsRead } from '../read-heartbeats.ts';
-import { type RingShare, ringShare } from '../ring-share.ts';
+
 import { heartbeatItem } from './heartbeat-item.ts';
 import { type NodeItem, nodeItem } from './node-item.ts';
 
@@ -54,7 +56,7 @@ function detailItem(topology: Topology, node: Node, heartbeat: NodeHeartbeat | u
   return {
     ...nodeItem(node),
     intentBy: audit === undefined ? null : { actor: audit.actor, reason: audit.reason, at: toTime(audit.atMs) },
-    ringShare: ringShare(ring, node.id) ?? null,
+    ringShare: ringShares(ring).get(node.id) ?? null,
     primaryOf: partitions.filter(({ primaryId }) => primaryId === node.id).map(({ id }) => id),
     inSyncOf: partitions.filter(({ inSync }) => inSync.includes(node.id)).map(({ id }) => id),
     heartbeat: heartbeat === undefined ? null : heartbeatItem(heartbeat),
@@ -83,7 +85,6 @@ function identityFacts(item: NodeDetail): readonly Fact[] {
 }
 
 function dutyFacts({ ringShare: share, primaryOf, inSyncOf }: NodeDetail, { ring, partitions }: Topology): Fact[] {
-  const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
   const placed =
     share === null ? '' : `${percent(share.replica)} of all blobs, first choice for ${percent(share.primary)}`;
   const of = (numbers: readonly number[]) =>

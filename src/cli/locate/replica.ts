@@ -1,9 +1,7 @@
-import { asStratumError, StratumError } from '../../base/errors.ts';
+import { StratumError } from '../../base/errors.ts';
 import type { Oid } from '../../base/oid.ts';
 import { HashRing } from '../../topology/hash-ring.ts';
 import type { Topology } from '../../topology/topology.ts';
-import type { ClusterConnection } from '../connection.ts';
-import { toTime } from '../output/json.ts';
 
 /** What is known of one copy of a blob; "" when the node was not asked. */
 export type Presence = 'present' | 'missing' | 'corrupt' | 'unknown' | 'unreachable' | '';
@@ -21,53 +19,41 @@ export interface Replica {
   readonly error: string;
 }
 
-/** The nodes that a blob is placed on; NOT_READY before a ring is formed. */
-export function replicasOf(topology: Topology, oid: Oid): Replica[] {
-  if (topology.ring.epoch === 0n) {
-    const { bootstrapExpectObject } = topology.settings;
-    const message = `no ring has been formed yet: it takes ${bootstrapExpectObject} object nodes that are ready`;
-    throw new StratumError('NOT_READY', message, { what: 'ring', need: bootstrapExpectObject });
+/** Lists of replicas that are kept, so that blobs of the same nodes share one; then all are forgotten. */
+const keptListsMax = 10_000;
+
+/** Where blobs are placed, by one topology. */
+export class ReplicaPlacer {
+  readonly topology: Topology;
+  readonly #ring: HashRing;
+  readonly #kept = new Map<string, readonly Replica[]>();
+
+  /** NOT_READY before a ring is formed. */
+  constructor(topology: Topology) {
+    if (topology.ring.epoch === 0n) {
+      const { bootstrapExpectObject } = topology.settings;
+      const message = `no ring has been formed yet: it takes ${bootstrapExpectObject} object nodes that are ready`;
+      throw new StratumError('NOT_READY', message, { what: 'ring', need: bootstrapExpectObject });
+    }
+    this.topology = topology;
+    this.#ring = HashRing.of(topology.ring);
   }
-  return HashRing.of(topology.ring)
-    .placement(oid)
-    .map((nodeId) => {
-      const node = topology.nodes.get(nodeId);
-      const known = { nodeId, address: node?.address ?? '', state: node?.state ?? 'UNKNOWN' };
-      return { ...known, presence: '', size: 0, storedAt: '', error: '' };
-    });
-}
 
-/** How to ask. */
-export interface PresenceQuestion {
-  readonly oid: Oid;
-  /** Let each node read and hash its copy. */
-  readonly verify: boolean;
-  /** Milliseconds that each node has to answer. */
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
+  /** The nodes that a blob is placed on, none of which has been asked. */
+  replicasOf(oid: Oid): readonly Replica[] {
+    const placement = this.#ring.placement(oid);
+    const key = placement.join();
+    const known = this.#kept.get(key);
+    if (known !== undefined) return known;
+    const replicas = placement.map((nodeId) => this.#unasked(nodeId));
+    if (this.#kept.size >= keptListsMax) this.#kept.clear();
+    this.#kept.set(key, replicas);
+    return replicas;
+  }
 
-/** Asks every replica at once, whatever its state; a node that does not answer is "unreachable". */
-export function askReplicas(
-  replicas: readonly Replica[],
-  question: PresenceQuestion,
-  cluster: ClusterConnection,
-): Promise<Replica[]> {
-  return Promise.all(replicas.map((replica) => askReplica(replica, question, cluster)));
-}
-
-async function askReplica(replica: Replica, question: PresenceQuestion, cluster: ClusterConnection): Promise<Replica> {
-  const { oid, verify, timeoutMs, signal } = question;
-  if (replica.address === '') return { ...replica, presence: 'unreachable', error: 'the node is not registered' };
-  try {
-    const reader = await cluster.reader(replica.nodeId, replica.address);
-    const [report] = await reader.has([oid], verify, { timeoutMs, signal });
-    if (report === undefined) return { ...replica, presence: 'unknown', error: 'the node gave no answer for the blob' };
-    const presence = report.presence.toLowerCase() as Lowercase<typeof report.presence>;
-    return { ...replica, presence, size: report.size, storedAt: toTime(report.storedAtMs) };
-  } catch (error) {
-    signal.throwIfAborted();
-    const { code, message } = asStratumError(error);
-    return { ...replica, presence: 'unreachable', error: `${code}: ${message}` };
+  #unasked(nodeId: string): Replica {
+    const node = this.topology.nodes.get(nodeId);
+    const known = { nodeId, address: node?.address ?? '', state: node?.state ?? 'UNKNOWN' };
+    return { ...known, presence: '', size: 0, storedAt: '', error: '' };
   }
 }

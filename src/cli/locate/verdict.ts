@@ -22,9 +22,33 @@ export function verdictOf(replicas: readonly Replica[], needed: { wanted: number
   return there + uncertain > 0 ? 'below-w' : 'lost';
 }
 
-/** The exit code of several verdicts: that of the worst. */
-export function exitCodeOfVerdicts(verdicts: readonly Verdict[]): number {
-  return verdicts
-    .map((verdict) => exitCodes[verdict])
-    .reduce((worst, code) => (bySeverity.indexOf(code) > bySeverity.indexOf(worst) ? code : worst), 0);
+/** Counts verdicts, for the exit code that is that of the worst. */
+export class VerdictTally {
+  #count = 0;
+  #exitCode = 0;
+
+  add(verdict: Verdict): void {
+    this.#count += 1;
+    const code = exitCodes[verdict];
+    if (bySeverity.indexOf(code) > bySeverity.indexOf(this.#exitCode)) this.#exitCode = code;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get exitCode(): number {
+    return this.#exitCode;
+  }
+}
+
+/** The same items, with their verdicts counted as they pass. */
+export async function* tallied<Item extends { readonly verdict: Verdict }>(
+  found: AsyncIterable<readonly Item[]>,
+  verdicts: VerdictTally,
+): AsyncGenerator<readonly Item[]> {
+  for await (const items of found) {
+    for (const { verdict } of items) verdicts.add(verdict);
+    yield items;
+  }
 }

@@ -42,8 +42,11 @@ export function renderTabSeparated(rows: readonly Row[]): string {
   return rows.map((row) => `${row.map(printable).join('\t')}\n`).join('');
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
 /** A cell must not break its row, nor send control codes to a terminal. */
 function printable(cell: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-  return cell.replaceAll(/[\u0000-\u001f\u007f]/g, ' ');
+  // Asked first: to replace nothing in each of millions of cells takes several times as long.
+  return controlCharacter.test(cell) ? cell.replaceAll(new RegExp(controlCharacter, 'g'), ' ') : cell;
 }

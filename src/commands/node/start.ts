@@ -47,6 +47,12 @@ export default class NodeStart extends BaseCommand {
     }),
     'exit-with-parent': Flags.boolean({ description: 'End when standard input ends, for supervisors.' }),
     'free-bytes-min': text('Refuse writes when less is free on the disk (default: 256MiB).', '<size>'),
+    'hints-bytes-max': text('Blobs that replicas missed and that are remembered for them (default: 16GiB).', '<size>'),
+    'hints-age-max': text('How long that is remembered (default: 3h).', '<duration>'),
+    durability: Flags.string({
+      description: 'When a write of a blob is acknowledged (default: disk).',
+      options: ['disk', 'quorum'],
+    }),
     'create-on-push': Flags.boolean({
       description: 'Create repositories on first push (default: yes).',
       allowNo: true,
@@ -110,5 +116,5 @@ function settingValue({ path, kind }: Setting, value: unknown, flag: string): un
   if (kind === 'map' && Array.isArray(value)) return value.join(',');
   if (typeof value !== 'string') return value;
   if (path.endsWith('Ms')) return parseDuration(value, flag);
-  return /Bytes(Min|Max)$/.test(path) ? parseSize(value, flag) : value;
+  return /[Bb]ytes(Min|Max)$/.test(path) ? parseSize(value, flag) : value;
 }

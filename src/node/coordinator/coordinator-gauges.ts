@@ -1,5 +1,5 @@
 import type { Consensus } from '../../consensus/consensus.ts';
-import type { GaugeSample, Metrics } from '../../telemetry/metrics.ts';
+import type { Metrics, Sample } from '../../telemetry/metrics.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { knownTopology } from './known-topology.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -26,7 +26,7 @@ export function exposeCoordinator(
   });
 }
 
-function nodeCounts(topology: Topology | undefined): readonly GaugeSample<'stratum_nodes'>[] {
+function nodeCounts(topology: Topology | undefined): readonly Sample<'stratum_nodes'>[] {
   const samples = new Map<string, { readonly labels: { role: string; state: string }; value: number }>();
   for (const { roles, state } of topology?.nodes.values() ?? []) {
     for (const role of roles) {

@@ -19,10 +19,12 @@ import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../.
 import type { BlobSource } from '../../../src/replication/blob-source.ts';
 import type { NodeIo } from '../../../src/replication/node-directory.ts';
 import type { BlobPresenceReport, BlobStream, ByteRange } from '../../../src/replication/node-io.ts';
-import type { ObjectApi } from '../../../src/replication/object-api.ts';
+import type { ObjectApi, SmallObjectApi } from '../../../src/replication/object-api.ts';
 import { QuorumObjects } from '../../../src/replication/quorum-objects.ts';
+import { closeGaps, type GapResult } from '../../../src/replication/repair/close-gaps.ts';
+import type { NotedGap } from '../../../src/replication/replica-gaps.ts';
 import { ObjectFormat, type PackRef, type Ref, type Repo } from '../../../src/rpc/gen/stratum/v1/metadata.ts';
-import type { PutFate, SmallBlob, SmallBlobAnswer } from '../../../src/store/blob-store.ts';
+import type { BlobPage, PutFate, SmallBlob, SmallBlobAnswer } from '../../../src/store/blob-store.ts';
 import type { Requester } from '../../../src/topology/commands.ts';
 import type { Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
 import { sampleTopology } from './sample-topology.ts';
@@ -32,6 +34,8 @@ export class FakeNode implements NodeIo {
   readonly endpoint: string;
   readonly blobs = new Map<Oid, Buffer>();
   readonly corrupt = new Set<Oid>();
+  /** How many blobs each question was about. */
+  readonly questions: number[] = [];
   unreachable = false;
 
   constructor(readonly nodeId: string) {
@@ -42,6 +46,7 @@ export class FakeNode implements NodeIo {
     this.#answer();
     const existed = this.blobs.has(source.oid);
     this.blobs.set(source.oid, Buffer.concat(await Array.fromAsync(source.open())));
+    this.corrupt.delete(source.oid);
     return { existed };
   }
 
@@ -50,6 +55,7 @@ export class FakeNode implements NodeIo {
     return blobs.map(({ oid, content }) => {
       const existed = this.blobs.has(oid);
       this.blobs.set(oid, content);
+      this.corrupt.delete(oid);
       return { existed };
     });
   }
@@ -58,7 +64,8 @@ export class FakeNode implements NodeIo {
     this.#answer();
     return oids.map((oid) => {
       const content = this.blobs.get(oid);
-      return content === undefined ? { presence: 'MISSING' } : { presence: 'PRESENT', content };
+      if (content === undefined) return { presence: 'MISSING' };
+      return this.corrupt.has(oid) ? { presence: 'CORRUPT' } : { presence: 'PRESENT', content };
     });
   }
 
@@ -76,6 +83,7 @@ export class FakeNode implements NodeIo {
   }
 
   async has(oids: readonly Oid[], verify: boolean): Promise<readonly BlobPresenceReport[]> {
+    this.questions.push(oids.length);
     this.#answer();
     return oids.map((oid) => {
       const blob = this.blobs.get(oid);
@@ -83,6 +91,17 @@ export class FakeNode implements NodeIo {
       const presence = verify && this.corrupt.has(oid) ? 'CORRUPT' : 'PRESENT';
       return { oid, presence, size: blob.length, storedAtMs: 1_700_000_000_000 };
     });
+  }
+
+  /** Pages of two at most, so that every caller has to turn them. */
+  list(cursor: Oid | undefined): BlobPage {
+    this.#answer();
+    const behind = [...this.blobs].filter(([oid]) => cursor === undefined || oid > cursor);
+    const entries = behind
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, 2)
+      .map(([oid, { length }]) => ({ oid, size: length, storedAtMs: 1_700_000_000_000 }));
+    return { entries, nextCursor: behind.length > 2 ? entries.at(-1)?.oid : undefined };
   }
 
   #answer(): void {
@@ -295,7 +314,23 @@ export class FakeCluster implements ClusterConnection {
     return fakeMetadata(this.repos);
   }
 
-  async objects(): Promise<ObjectApi> {
+  async blobPage(nodeId: string, _address: string, cursor: Oid | undefined): Promise<BlobPage> {
+    return this.node(nodeId).list(cursor);
+  }
+
+  async closeGaps(gaps: readonly NotedGap[]): Promise<readonly GapResult[]> {
+    this.changes.push(...gaps.map(({ nodeId, reason }) => `heal ${nodeId}: ${reason}`));
+    const topology = { current: () => this.topology, subscribe: () => () => undefined };
+    const nodes = { writer: (id: string) => this.nodes.get(id), reader: (id: string) => this.nodes.get(id) };
+    return closeGaps(gaps, { topology, nodes, clock: systemClock }, new AbortController().signal);
+  }
+
+  async deleteBlobs(oids: readonly Oid[]): Promise<void> {
+    this.#fail();
+    for (const node of this.nodes.values()) for (const oid of oids) node.blobs.delete(oid);
+  }
+
+  async objects(): Promise<ObjectApi & SmallObjectApi> {
     this.#fail();
     const topology = { current: () => this.topology, subscribe: () => () => undefined };
     const nodes = { writer: (id: string) => this.nodes.get(id), reader: (id: string) => this.nodes.get(id) };

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { oidOf } from '../../../src/base/oid.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { GrpcConnection } from '../../../src/cli/grpc-connection.ts';
 import { SampleCoordinators } from '../client/sample-coordinators.ts';
@@ -102,6 +103,18 @@ describe('a connection to a cluster', () => {
     await expect(objects.get('0'.repeat(64) as never)).rejects.toMatchObject({ code: 'INSUFFICIENT_REPLICAS' });
     await expect(metadata.getRepo({ name: 'a/b', includePacks: false })).rejects.toMatchObject({
       row: { exit: 7 },
+    });
+  });
+
+  it('says of each gap why it was not closed', async () => {
+    const { address } = await coordinators.start({ topology: formedCluster() });
+    const cluster = connect(address, 2_000);
+    const oid = oidOf(Buffer.from('a blob'));
+    // Nothing listens where the sample's nodes should be.
+    const results = await cluster.closeGaps([{ oid, size: 6, nodeId: 'object-1', reason: 'MISSING' }]);
+    expect(results).toMatchObject([{ outcome: 'FAILED', at: 'TARGET', gap: { oid }, error: { row: { exit: 7 } } }]);
+    await expect(cluster.blobPage('object-1', '127.0.0.1:1', undefined, 10)).rejects.toMatchObject({
+      code: 'UNREACHABLE',
     });
   });
 

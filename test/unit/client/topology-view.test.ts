@@ -261,6 +261,84 @@ describe('TopologyView', () => {
   });
 });
 
+describe('TopologyView.refresh', () => {
+  const { topology: later } = step(formedCluster(), 'a');
+
+  async function watchedView() {
+    const sample = await sampleView();
+    const watch = await sample.feed.watch(1, sample.clock);
+    watch.say(fullSync(formedCluster()));
+    await settle();
+    return { ...sample, watch };
+  }
+
+  it('asks a coordinator for its whole topology, once for all who ask, beside the watch', async () => {
+    const { clock, feed, view, watch } = await watchedView();
+    const { signal } = new AbortController();
+    const asked = [view.refresh(signal), view.refresh(signal)];
+    const question = await feed.watch(2, clock);
+    expect(question.sinceVersion).toBe(0n);
+    question.say(fullSync(later));
+    await Promise.all(asked);
+    expect(view.current()).toEqual(later);
+    expect(feed.watches).toHaveLength(2);
+    expect(watch.signal.aborted).toBe(false);
+    // The watch brings what is known already, and then what is new.
+    watch.say(step(formedCluster(), 'a').event);
+    const next = step(later, 'b');
+    watch.say(next.event);
+    await settle();
+    expect(view.current()).toEqual(next.topology);
+  });
+
+  it('asks anew when it has had its answer', async () => {
+    const { clock, feed, view } = await watchedView();
+    for (const number of [2, 3]) {
+      const asked = view.refresh(new AbortController().signal);
+      (await feed.watch(number, clock)).say(fullSync(later));
+      await asked;
+    }
+    expect(feed.watches).toHaveLength(3);
+  });
+
+  it('never goes back, and says that the coordinator is behind (invariant 5)', async () => {
+    const { clock, feed, view, watch } = await watchedView();
+    watch.say(step(formedCluster(), 'a').event);
+    await settle();
+    const asked = expect(view.refresh(new AbortController().signal)).rejects.toMatchObject({
+      code: 'VERSION_CONFLICT',
+    });
+    (await feed.watch(2, clock)).say(fullSync(formedCluster()));
+    await asked;
+    expect(view.current()).toEqual(later);
+  });
+
+  it('leaves with its caller, while another goes on waiting', async () => {
+    const { clock, feed, view } = await watchedView();
+    const caller = new AbortController();
+    const left = expect(view.refresh(caller.signal)).rejects.toThrow('enough');
+    const stays = view.refresh(new AbortController().signal);
+    const question = await feed.watch(2, clock);
+    caller.abort(new Error('enough'));
+    await left;
+    question.say(fullSync(later));
+    await stays;
+    expect(view.current()).toEqual(later);
+  });
+
+  it.each<[string, (view: TopologyView, clock: ManualClock) => unknown, string]>([
+    ['a coordinator that does not answer in time', (_, clock) => clock.advance(5_000), 'DEADLINE_EXCEEDED'],
+    ['a stop', (view) => view.stop(), 'SHUTTING_DOWN'],
+  ])('ends with %s, and leaves no question behind', async (_, end, code) => {
+    const { clock, feed, view } = await watchedView();
+    const asked = expect(view.refresh(new AbortController().signal)).rejects.toMatchObject({ code });
+    const question = await feed.watch(2, clock);
+    await end(view, clock);
+    await asked;
+    expect(question.signal.aborted).toBe(true);
+  });
+});
+
 describe('TopologyView.waitFor', () => {
   it('resolves at once with a topology that is there, and later with one that comes', async () => {
     const { clock, feed, view } = await sampleView();

@@ -18,6 +18,45 @@ describe('Metrics', () => {
     ]);
   });
 
+  it('counts several at a time', async () => {
+    const metrics = new Metrics();
+    metrics.increment('stratum_node_writes_total', { node: 'o1', result: 'OK' }, 64);
+    metrics.increment('stratum_node_writes_total', { node: 'o1', result: 'OK' });
+    expect(await linesOf(metrics, 'stratum_node_writes_total')).toEqual([
+      'stratum_node_writes_total{node="o1",result="OK"} 65',
+    ]);
+  });
+
+  it('reads what somebody else counts when somebody looks', async () => {
+    const metrics = new Metrics();
+    let hits = 3;
+    metrics.total('stratum_pool_requests_total', () => [{ labels: { result: 'hit' }, value: hits }]);
+    expect(await linesOf(metrics, 'stratum_pool_requests')).toEqual(['stratum_pool_requests_total{result="hit"} 3']);
+    hits = 4;
+    expect(await linesOf(metrics, 'stratum_pool_requests')).toEqual(['stratum_pool_requests_total{result="hit"} 4']);
+  });
+
+  it('waits for a gauge that takes a while to read', async () => {
+    const metrics = new Metrics();
+    metrics.gauge('stratum_store_bytes', async () => [{ labels: {}, value: 12 }]);
+    expect(await linesOf(metrics, 'stratum_store_bytes')).toEqual(['stratum_store_bytes 12']);
+  });
+
+  it('forgets all series of a node that has left, and no others', async () => {
+    const metrics = new Metrics();
+    for (const node of ['o1', 'o2']) {
+      for (const result of ['OK', 'UNREACHABLE']) metrics.increment('stratum_node_writes_total', { node, result });
+      metrics.increment('stratum_node_reads_total', { node, result: 'OK' });
+      for (const method of ['put', 'get']) metrics.observe('stratum_node_call_duration_seconds', { node, method }, 0.1);
+    }
+    metrics.increment('stratum_heartbeats_total', { result: 'OK' });
+    await metrics.forgetNode('o1');
+    const left = await linesOf(metrics, 'stratum_node_');
+    expect(left.filter((line) => line.includes('node="o1"'))).toEqual([]);
+    expect(left.filter((line) => line.includes('node="o2"') && !line.includes('_bucket'))).toHaveLength(2 + 1 + 2 * 2);
+    expect(await linesOf(metrics, 'stratum_heartbeats_total')).toHaveLength(1);
+  });
+
   it('puts observations in the buckets of the table', async () => {
     const metrics = new Metrics();
     metrics.observe('stratum_heartbeat_batch_nodes', {}, 8);

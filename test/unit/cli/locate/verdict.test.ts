@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Presence, Replica } from '../../../../src/cli/locate/replica.ts';
-import { exitCodeOfVerdicts, type Verdict, verdictOf } from '../../../../src/cli/locate/verdict.ts';
+import { tallied, type Verdict, VerdictTally, verdictOf } from '../../../../src/cli/locate/verdict.ts';
 
 const replicas = (...presences: Presence[]): Replica[] =>
   presences.map((presence, index) => ({
@@ -41,6 +41,21 @@ describe('the exit code of several verdicts', () => {
     [['unknown', 'below-w', 'ok'], 6],
     [['lost'], 6],
   ] as const)('of %j is that of the worst, %i', (verdicts, code) => {
-    expect(exitCodeOfVerdicts(verdicts)).toBe(code);
+    const tally = new VerdictTally();
+    for (const verdict of verdicts) tally.add(verdict);
+    expect(tally).toMatchObject({ exitCode: code, count: verdicts.length });
+  });
+});
+
+describe('the verdicts of a stream', () => {
+  it('are counted as they pass, and nothing is kept back', async () => {
+    const tally = new VerdictTally();
+    async function* batches() {
+      yield [{ verdict: 'ok' as const }];
+      expect(tally.count).toBe(1);
+      yield [{ verdict: 'degraded' as const }, { verdict: 'ok' as const }];
+    }
+    expect(await Array.fromAsync(tallied(batches(), tally))).toHaveLength(2);
+    expect(tally).toMatchObject({ exitCode: 5, count: 3 });
   });
 });

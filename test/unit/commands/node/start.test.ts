@@ -29,6 +29,8 @@ describe('stratum node start', () => {
     ['an unknown role', ['--data-dir', '/d', '--role', 'king'], {}, 2, /roles/],
     ['a bad duration', ['--data-dir', '/d', '--down-timeout', 'soon'], {}, 2, /--down-timeout: "soon"/],
     ['a bad size', ['--data-dir', '/d', '--free-bytes-min', 'lots'], {}, 2, /--free-bytes-min: "lots"/],
+    ['a bad sum of hints', ['--data-dir', '/d', '--hints-bytes-max', 'lots'], {}, 2, /--hints-bytes-max: "lots"/],
+    ['a bad age of hints', ['--data-dir', '/d', '--hints-age-max', 'old'], {}, 2, /--hints-age-max: "old"/],
     ['time-outs that do not rise', ['--data-dir', '/d', '--suspect-timeout', '2m'], {}, 2, /do not rise/],
     ['a bad variable', ['--data-dir', '/d'], { STRATUM_WEIGHT: 'heavy' }, 2, /STRATUM_WEIGHT/],
     ['a missing file', ['--config', '/nonexistent/node.yaml'], {}, 2, /node\.yaml/],

@@ -72,4 +72,58 @@ describe('stratum object put', () => {
     const directory = await runCommand(['object', 'put', folder], new FakeCluster());
     expect(directory).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('not a file') });
   });
+
+  const write = (name: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, `content of ${name}`);
+    return path;
+  };
+
+  it('stores many files, in their order', async () => {
+    const cluster = new FakeCluster();
+    const files = Array.from({ length: 20 }, (_, index) => write(`many-${index}`));
+    const { exitCode, stdout, stderr } = await runCommand(['object', 'put', ...files, '-o', 'jsonl'], cluster);
+    expect(exitCode).toBe(0);
+    const items = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { file: string; oid: string });
+    expect(items.map((item) => item.file)).toEqual(files);
+    for (const item of items) expect(cluster.node('object-3').blobs.has(item.oid as typeof oid)).toBe(true);
+    // What is changed is said once.
+    expect(stderr.match(/cluster cluster-a/g)).toHaveLength(1);
+  });
+
+  it('takes the names of files from stdin as they are', async () => {
+    const files = [write('# no comment'), write(' blank before')];
+    const world = { ...new FakeCluster(), stdin: `${files.join('\n')}\n\n` };
+    const { exitCode, stdout } = await runCommand(['object', 'put', '--stdin', '--field', 'file'], world);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${files.join('\n')}\n` });
+  });
+
+  it('goes on after a file that fails, and ends with 10', async () => {
+    const files = [write('first'), join(folder, 'nope'), write('last')];
+    const { exitCode, stdout, stderr } = await runCommand(
+      ['object', 'put', ...files, '--field', 'file'],
+      new FakeCluster(),
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 10, stdout: `${files[0]}\n${files[2]}\n` });
+    expect(stderr).toContain('nope');
+  });
+
+  it('has the exit code of the first failure when all fail', async () => {
+    const argv = ['object', 'put', join(folder, 'nope'), join(folder, 'neither')];
+    expect(await runCommand(argv, new FakeCluster())).toMatchObject({ exitCode: 3, stdout: '' });
+  });
+
+  it.each([
+    [[], /FILE/],
+    [['a', '--stdin'], /not both/],
+    [['-', '-'], /once/],
+  ])('refuses %j', async (argv, message) => {
+    expect(await runCommand(['object', 'put', ...argv], new FakeCluster())).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(message),
+    });
+  });
 });

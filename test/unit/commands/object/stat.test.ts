@@ -34,4 +34,14 @@ describe('stratum object stat', () => {
   it('refuses what is no id', async () => {
     expect(await stat(new FakeCluster(), 'xyz')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('64') });
   });
+
+  it('takes many ids, and says which are not found', async () => {
+    const cluster = new FakeCluster();
+    const oid = cluster.hold('x', 'object-1', 'object-2', 'object-3');
+    const world = { ...cluster, stdin: `${'0'.repeat(64)}\n${oid}\n` };
+    const { exitCode, stdout, stderr } = await runCommand(['object', 'stat', '--stdin', '-o', 'name'], world);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 10, stdout: `blob/${oid}\n` });
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'BLOB_NOT_FOUND' });
+    expect(cluster.node('object-1').questions).toEqual([2]);
+  });
 });

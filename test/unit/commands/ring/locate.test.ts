@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { oidToBytes } from '../../../../src/base/oid.ts';
 import { ObjectFormat } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
+import { manualClock } from '../../base/manual-clock.ts';
 import { FakeCluster } from '../../cli/fake-cluster.ts';
 import { runCommand } from '../../cli/run-command.ts';
 import { sampleTopology } from '../../cli/sample-topology.ts';
@@ -159,6 +160,49 @@ describe('stratum ring locate of many', () => {
     const world = { ...cluster, stdin: `# runbook\n${ids[0]}\n\n  ${ids[1]}  # the other\n` };
     const { exitCode, stdout } = await runCommand(['ring', 'locate', '--stdin', '-o', 'name'], world);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `blob/${ids[0]}\nblob/${ids[1]}\n` });
+  });
+
+  it('asks no node about ids from stdin unless it is to verify, and then for many at a time', async () => {
+    const cluster = new FakeCluster();
+    const ids = Array.from({ length: 50 }, (_, index) => cluster.hold(`blob ${index}`, ...all));
+    const world = { ...cluster, stdin: ids.join('\n') };
+    const placed = await runCommand(['ring', 'locate', '--stdin', '-o', 'name'], world);
+    expect(placed.stdout).toBe(ids.map((id) => `blob/${id}\n`).join(''));
+    expect(cluster.node('object-1').questions).toEqual([]);
+    const verified = await runCommand(['ring', 'locate', '--stdin', '--verify', '--field', 'verdict'], world);
+    expect(verified).toMatchObject({ exitCode: 0, stdout: 'ok\n'.repeat(50) });
+    expect(cluster.node('object-1').questions).toEqual([50]);
+  });
+
+  it.each(['table', 'wide', 'json', 'yaml', 'jsonl'])('prints each as %s as it prints one alone', async (format) => {
+    const cluster = new FakeCluster();
+    const ids = Array.from({ length: 12 }, (_, index) => cluster.hold(`blob ${index}`, ...all));
+    const clock = manualClock();
+    const stdin = ids.join('\n');
+    const many = await runCommand(['ring', 'locate', '--stdin', '-o', format], { ...cluster, stdin, clock });
+    for (const id of ids) {
+      const one = await runCommand(['ring', 'locate', id, '-o', format], { ...cluster, clock });
+      const lines = one.stdout.split('\n').filter((line) => line.includes(id));
+      expect(lines.length).toBeGreaterThan(0);
+      for (const line of lines) expect(many.stdout).toContain(line);
+    }
+  });
+
+  it('names the line of what is no id, goes on, and ends with 10', async () => {
+    const cluster = new FakeCluster();
+    const oid = cluster.hold('a', ...all);
+    const world = { ...cluster, stdin: `# first\nnonsense\n${oid}\n` };
+    const { exitCode, stdout, stderr } = await runCommand(['ring', 'locate', '--stdin'], world);
+    expect(exitCode).toBe(10);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(3);
+    expect(stderr).toMatch(/line 2: .*"nonsense" is not an id/);
+  });
+
+  it('prints an empty list for an empty stdin', async () => {
+    const world = { ...new FakeCluster(), stdin: '' };
+    const { exitCode, stdout } = await runCommand(['ring', 'locate', '--stdin', '-o', 'json'], world);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'LocationList', items: [], unreachable: [] });
   });
 
   it('goes on after one that fails, and ends with 10', async () => {
