@@ -9,7 +9,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { type Oid, oidOf, oidToBytes } from '../../src/base/oid.ts';
 import { KiB, MiB } from '../../src/base/units.ts';
 import { FileBlobSource } from '../../src/replication/file-blob-source.ts';
-import { GrpcNode } from '../../src/replication/grpc-node.ts';
+import { RemoteNode } from '../../src/replication/remote/remote-node.ts';
 import { callDuplex } from '../../src/rpc/call.ts';
 import { ChannelPool } from '../../src/rpc/channel-pool.ts';
 import { ObjectServiceClient } from '../../src/rpc/gen/stratum/v1/object.ts';
@@ -48,7 +48,7 @@ const pool = new ChannelPool();
 try {
   const [endpoint] = (await once(child, 'message')) as [string];
   const serverPid = child.pid ?? 0;
-  const node = new GrpcNode({ nodeId: 'object-1', endpoint }, { pool, clock: systemClock });
+  const node = new RemoteNode({ nodeId: 'object-1', endpoint }, { pool, clock: systemClock });
   const tell = (job: string, took: number, rate: string) =>
     console.log(
       `${job.padEnd(28)} ${took.toFixed(2)} s  ${rate.padEnd(14)} server ${residentMiB(serverPid, 'VmRSS')} MiB (peak ${residentMiB(serverPid, 'VmHWM')}, of files ${residentMiB(serverPid, 'RssFile')}), client ${residentMiB(process.pid, 'VmRSS')} MiB (peak ${residentMiB(process.pid, 'VmHWM')})`,

@@ -1,4 +1,4 @@
-// How fast one large blob and many small ones go into an object node and out of it over gRPC, and the memory that takes.
+// How fast one large blob and many small ones go into an object node and out of it, and the memory that takes.
 
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';

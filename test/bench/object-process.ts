@@ -1,8 +1,8 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import { ObjectNode } from '../../src/node/object/object-node.ts';
-import { ObjectServiceService } from '../../src/rpc/gen/stratum/v1/object.ts';
 import { GrpcServer } from '../../src/rpc/grpc-server.ts';
+import { objectServiceDefinition } from '../../src/rpc/object-service-definition.ts';
 import { recordingLog } from '../unit/base/recording-log.ts';
 
 // An object node as a process of its own, for blobs.ts: tells its address and serves until its parent ends it.
@@ -11,7 +11,8 @@ const topology = { current: () => undefined, subscribe: () => () => undefined };
 const node = new ObjectNode({ nodeId: 'object-1', path: process.argv[2] ?? '' }, { ...modules, topology });
 await node.start();
 const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
-server.add(ObjectServiceService, node.service);
+server.add(objectServiceDefinition, node.service);
+server.serveHttp(node.http);
 await server.start();
 process.send?.(server.address);
 process.on('disconnect', () => process.exit(0));
