@@ -116,7 +116,7 @@ export interface ClusterConnection {
   /** Events after `sinceVersion`; 0 asks for a full-sync first. Ends with an error when the stream breaks. */
   watch(sinceVersion: bigint, signal: AbortSignal): AsyncIterable<WatchEvent>;
   metadata(): Promise<MetadataApi>;
-  /** Gaps that its reads and writes find are closed, as far as they can be at once, by `close`. */
+  /** Missing and corrupt copies that its reads find are healed, as far as they can be at once, by `close`. */
   objects(): Promise<ObjectApi & SmallObjectApi>;
   /** Reads one object node. */
   reader(nodeId: string, address: string): Promise<NodeReader>;

@@ -14,8 +14,8 @@ export interface DeleteBlobsModules {
   readonly clock: Clock;
 }
 
-/** Calls at once: a node's disk gains nothing from more. */
-const callsMax = 32;
+/** Calls at once: those that come together share a commit. */
+const callsMax = 256;
 
 /** The nodes compare with their own clocks, which may be ahead of this one. */
 const clockSkewMs = 3_600_000;

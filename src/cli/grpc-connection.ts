@@ -15,7 +15,7 @@ import type { NodeReader } from '../replication/node-io.ts';
 import type { ObjectApi, SmallObjectApi } from '../replication/object-api.ts';
 import { QuorumObjects } from '../replication/quorum-objects.ts';
 import { closeGaps, type GapResult } from '../replication/repair/close-gaps.ts';
-import type { NotedGap } from '../replication/replica-gaps.ts';
+import type { GapSink, NotedGap } from '../replication/replica-gaps.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
 import { ObjectServiceClient } from '../rpc/gen/stratum/v1/object.ts';
@@ -169,7 +169,12 @@ export class GrpcConnection implements ClusterConnection {
     const topology = await this.#topology();
     const modules = { clock: this.#clock, topology, nodes: this.#directory(topology) };
     this.#gaps ??= new MemoryHints({}, modules);
-    return new QuorumObjects({}, { ...modules, gaps: this.#gaps });
+    const found = this.#gaps;
+    const gaps: GapSink = {
+      // A node that has just missed a write would miss its repetition too; the command tells of it.
+      note: (gap, reason) => (reason === 'MISSED_WRITE' ? undefined : found.note(gap, reason)),
+    };
+    return new QuorumObjects({}, { ...modules, gaps });
   }
 
   async reader(nodeId: string, endpoint: string): Promise<NodeReader> {

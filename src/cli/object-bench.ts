@@ -167,13 +167,13 @@ async function measure(
   const perSecond = (amount: number) => (elapsedMs === 0 ? 0 : Math.round((amount * 1_000) / elapsedMs));
   latenciesMs.sort((a, b) => a - b);
   const quantile = (q: number) =>
-    latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * q))] ?? 0;
+    toMicroseconds(latenciesMs[Math.min(latenciesMs.length - 1, Math.floor(latenciesMs.length * q))] ?? 0);
   return {
     phase,
     blobs,
     failed,
     bytes,
-    elapsedMs,
+    elapsedMs: Math.round(elapsedMs),
     blobsPerSecond: perSecond(blobs),
     bytesPerSecond: perSecond(bytes),
     latencyP50Ms: quantile(0.5),
@@ -181,4 +181,9 @@ async function measure(
     latencyMaxMs: quantile(1),
     error,
   };
+}
+
+/** Milliseconds without digits that no clock has. */
+function toMicroseconds(durationMs: number): number {
+  return Math.round(durationMs * 1_000) / 1_000;
 }
