@@ -100,7 +100,10 @@ function metrics() {
       'of these that its roles have something to say of, and `process_*` and `nodejs_*` of prom-client. Nothing listens, and ' +
       'nothing is counted between nodes, while the setting is empty. The series of a node end when it leaves the topology.\n\n' +
       'Traces: with `OTEL_EXPORTER_OTLP_ENDPOINT` in its environment a process sends a span for each call to an object node, ' +
-      'and for each that it serves, to that collector (OTLP over HTTP, JSON); without it nothing of it is loaded.',
+      'and for each that it serves, to that collector (OTLP over HTTP, JSON); without it nothing of it is loaded. The service ' +
+      'is `stratum`, or what `OTEL_SERVICE_NAME` says, and each process an instance of it by its node id. A large blob’s ' +
+      'request carries `traceparent`, so that the node’s span is below the caller’s. Small blobs of many callers share a ' +
+      'stream: their calls are spans of the caller alone.',
     table(['metric', 'type', 'labels', 'buckets', 'meaning'], rows),
   );
 }

@@ -126,18 +126,17 @@ export class TopologyView implements TopologySource, Part {
     });
   }
 
-  /** A coordinator has a version that this view has not: the watch begins again when it is behind. */
-  refresh(version: bigint): void;
-  /** See TopologySource.refresh. However many ask at a time, a coordinator is asked once; the watch goes on beside it. */
-  refresh(signal: AbortSignal): Promise<void>;
-  refresh(wanted: bigint | AbortSignal): Promise<void> | void {
-    if (typeof wanted !== 'bigint') return this.#refreshOnce(wanted);
-    if (this.#topology !== undefined && this.#topology.version >= wanted) return;
-    this.#attempt?.abort(new StratumError('CANCELLED', `version ${wanted} of the topology has not arrived`));
+  /** A coordinator has this version: the watch begins again when the view is behind it. */
+  catchUpTo(version: bigint): void {
+    if (this.#topology !== undefined && this.#topology.version >= version) return;
+    this.#attempt?.abort(new StratumError('CANCELLED', `version ${version} of the topology has not arrived`));
   }
 
-  /** Who stops waiting leaves the question to the others that wait for its answer. */
-  #refreshOnce(signal: AbortSignal): Promise<void> {
+  /**
+   * See TopologySource.refresh. However many ask at a time, a coordinator is asked once, and the watch goes on beside
+   * it; who stops waiting leaves the question to the others that wait for its answer.
+   */
+  refresh(signal: AbortSignal): Promise<void> {
     if (this.#refreshing === undefined) {
       const asked = this.#askForAll().finally(() => {
         this.#refreshing = undefined;

@@ -29,7 +29,7 @@ export interface MembershipOptions {
 export interface MembershipModules {
   readonly client: Pick<CoordinatorClient, 'registerNode' | 'deregisterNode' | 'heartbeat'>;
   /** Told when it stays behind what the leader names. */
-  readonly view: { current(): Topology | undefined; refresh(version: bigint): void };
+  readonly view: { current(): Topology | undefined; catchUpTo(version: bigint): void };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -172,7 +172,7 @@ export class Membership implements Part {
     const answer = await client.heartbeat(report, { timeoutMs: this.#intervalMs, signal });
     this.#intervalMs = answer.heartbeatIntervalMs;
     // The watch brings news by itself; it is stuck when it lacks what the leader named a whole interval ago.
-    if (report.knownVersion < this.#namedVersion) view.refresh(answer.version);
+    if (report.knownVersion < this.#namedVersion) view.catchUpTo(answer.version);
     this.#namedVersion = answer.version;
   }
 

@@ -18,7 +18,8 @@ export interface ProcessWatch {
 /** Watches the calls that the process makes to object nodes. */
 export function nodeWatchers({ clock, metrics, tracing }: ProcessWatch): NodeWatchers {
   const observe = metrics === undefined ? undefined : (nodeId: string) => new NodeCallMetrics({ nodeId }, { metrics });
-  return { clock, observe, tracer: tracing };
+  const traceparent = tracing === undefined ? undefined : () => tracing.traceparent();
+  return { clock, observe, tracer: tracing, traceparent };
 }
 
 /** Watches the calls of the object service that the process serves. */

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Logger } from '../base/log.ts';
 
 /** Exit codes of a process that a second signal ended, as shells report them. */
@@ -32,9 +33,10 @@ export function shutdownSignal(
     const onEnd = () => {
       if (!controller.signal.aborted) begin('standard input ended');
     };
-    process.stdin.on('end', onEnd).on('error', onEnd).resume();
-    // Waiting for the end of input alone does not keep a stopped process alive.
-    process.stdin.unref();
+    const { stdin } = process;
+    stdin.on('end', onEnd).on('error', onEnd).resume();
+    // Waiting for the end of input alone does not keep a stopped process alive. A file (/dev/null) has no such method.
+    if (stdin instanceof Socket) stdin.unref();
   }
   return controller.signal;
 }

@@ -18,6 +18,7 @@ import { receivedBytesMaxOf } from '../rpc/limits.ts';
 import { objectServiceDefinition } from '../rpc/object-service-definition.ts';
 import { observedHttp } from '../rpc/observed-http.ts';
 import { observedService } from '../rpc/observed-service.ts';
+import { smallBlobServices } from '../rpc/small-blob-services.ts';
 import { traceparentInterceptor } from '../rpc/traceparent-interceptor.ts';
 import { DataFolder } from '../store/data-folder.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -31,6 +32,7 @@ import { exposeHints, hintMetrics } from './expose-hints.ts';
 import { exposeStore, storeMetrics } from './expose-store.ts';
 import { exposeTopology } from './expose-topology.ts';
 import type { Frontend } from './frontend/frontend.ts';
+import { hedgeMetrics } from './hedge-metrics.ts';
 import { keptNodeId } from './kept-node-id.ts';
 import { Membership } from './membership.ts';
 import type { MetadataNode } from './metadata/metadata-node.ts';
@@ -201,6 +203,7 @@ async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: Nod
   const observers = objectServiceObservers(watch);
   listener.add(objectServiceDefinition, observedService(objectServiceDefinition, object.service, observers));
   listener.serveHttp(observedHttp(object.http, observers));
+  listener.serveStreams(smallBlobServices(object.streams, observers));
   return object;
 }
 
@@ -247,6 +250,8 @@ async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: R
   const nodes = await startNodeDirectory(lifecycle, parts);
   const localMetadata = (id: string) => (id === nodeId ? metadata?.handlers : undefined);
   const gaps = await startHints(config, lifecycle, parts, nodes);
+  const readObserver = watch.metrics === undefined ? undefined : hedgeMetrics(watch.metrics);
+  const objects = new QuorumObjects({}, { clock, topology: view, nodes, gaps, readObserver });
   const { Frontend } = await import('./frontend/frontend.ts');
   const frontend = new Frontend(
     {
@@ -261,7 +266,7 @@ async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: R
       clock,
       random,
       log,
-      objects: meteredWhereWatched(new QuorumObjects({}, { clock, topology: view, nodes, gaps }), watch),
+      objects: meteredWhereWatched(objects, watch),
       metadata: new MetadataClient({}, { clock, random, topology: view, channels, local: localMetadata }),
       ready: () => isServing(view.current()),
     },

@@ -10,6 +10,12 @@ export interface BlobSource {
   readonly oid: Oid;
   /** Bytes. */
   readonly size: number;
-  /** A fresh iteration over the content in chunks of at most 1 MiB. */
-  open(): AsyncIterable<Buffer>;
+  /**
+   * A fresh iteration over the content in chunks of at most 1 MiB. Given `lend`, it may read into what that lends,
+   * and then gives chunks of it: whoever opens it may lend a buffer again when it is done with the chunk.
+   */
+  open(lend?: LendBuffer): AsyncIterable<Buffer>;
 }
+
+/** Gives a buffer of `chunkBytes` bytes to read into. */
+export type LendBuffer = () => Buffer;

@@ -14,6 +14,8 @@ export interface NodeWatchers {
   /** Makes the observer of one node. */
   readonly observe?: ((nodeId: string) => NodeObserver) | undefined;
   readonly tracer?: CallTracer | undefined;
+  /** Where a call that is made now belongs in a trace (W3C Trace Context), for the node's own spans. */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 /** What a remote node is built from. */

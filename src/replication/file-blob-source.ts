@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { Oid } from '../base/oid.ts';
 import { chunkBytes } from '../rpc/limits.ts';
-import type { BlobSource } from './blob-source.ts';
+import type { BlobSource, LendBuffer } from './blob-source.ts';
 
 /** A file whose hash and size are known. */
 export interface HashedFile {
@@ -29,7 +29,13 @@ export class FileBlobSource implements BlobSource {
   static async fromFile(path: string, signal?: AbortSignal): Promise<FileBlobSource> {
     const hash = createHash('sha256');
     let size = 0;
-    for await (const chunk of readChunks(path)) {
+    // One is hashed while the other is read into.
+    const buffers = [freshBuffer(), freshBuffer()];
+    const lend = () => {
+      buffers.reverse();
+      return buffers[0] ?? freshBuffer();
+    };
+    for await (const chunk of readChunks(path, lend)) {
       signal?.throwIfAborted();
       hash.update(chunk);
       size += chunk.length;
@@ -37,21 +43,32 @@ export class FileBlobSource implements BlobSource {
     return new FileBlobSource({ path, oid: hash.digest('hex') as Oid, size });
   }
 
-  open(): AsyncGenerator<Buffer, void, undefined> {
-    return readChunks(this.path);
+  open(lend?: LendBuffer): AsyncGenerator<Buffer, void, undefined> {
+    return readChunks(this.path, lend);
   }
 }
 
-async function* readChunks(path: string): AsyncGenerator<Buffer, void, undefined> {
+const freshBuffer = () => Buffer.allocUnsafeSlow(chunkBytes);
+
+/** Reads the next chunk while the last is looked at. */
+async function* readChunks(path: string, lend: LendBuffer = freshBuffer): AsyncGenerator<Buffer, void, undefined> {
   const file = await open(path, 'r');
+  const read = async () => {
+    const buffer = lend();
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    return buffer.subarray(0, bytesRead);
+  };
+  let ahead = read();
   try {
     while (true) {
-      const buffer = Buffer.allocUnsafeSlow(chunkBytes);
-      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+      const chunk = await ahead;
+      if (chunk.length === 0) return;
+      ahead = read();
+      ahead.catch(() => undefined); // Thrown when it is asked for.
+      yield chunk;
     }
   } finally {
+    await Promise.allSettled([ahead]); // It uses the file.
     await file.close();
   }
 }

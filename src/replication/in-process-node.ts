@@ -40,7 +40,12 @@ export class InProcessNode implements NodeIo {
   }
 
   get(oid: Oid, range: ByteRange, options: NodeCallOptions): Promise<BlobStream> {
-    return this.#call('GetBlob', options, () => this.#store.read(oid, range.offset, range.length));
+    return this.#call('GetBlob', options, async (signal) => {
+      const stream = await this.#store.read(oid, range.offset, range.length);
+      // Nobody waits for it any more, and unread it would keep its file open.
+      if (signal.aborted) await stream.chunks[Symbol.asyncIterator]().return?.();
+      return stream;
+    });
   }
 
   putMany(blobs: readonly SmallBlob[], fence: Fence, options: NodeCallOptions): Promise<readonly PutFate[]> {

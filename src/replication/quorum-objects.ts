@@ -9,6 +9,7 @@ import type { BlobStream, ByteRange } from './node-io.ts';
 import { NodeLatencies } from './node-latency.ts';
 import type { ObjectApi, PutManyOutcome, PutOutcome, QuorumCallOptions, SmallObjectApi } from './object-api.ts';
 import { QuorumReader } from './read/quorum-reader.ts';
+import type { ReadObserver } from './read/read-observer.ts';
 import type { QuorumReaderOptions } from './read/reader-settings.ts';
 import type { GapSink } from './replica-gaps.ts';
 import { QuorumWriter, type QuorumWriterOptions } from './write/quorum-writer.ts';
@@ -26,6 +27,7 @@ export interface QuorumObjectsModules {
   readonly nodes: NodeDirectory;
   /** Told of own nodes that lack a blob which others have. */
   readonly gaps?: GapSink | undefined;
+  readonly readObserver?: ReadObserver | undefined;
 }
 
 /** The replicated blob store: the quorum writer and the quorum reader behind one interface. */

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { GrpcStatusName } from '../base/error-codes.ts';
 import { StratumError } from '../base/errors.ts';
 import { decodeErrorDetail, encodeErrorDetail } from './error-detail.ts';
@@ -12,7 +13,10 @@ import { ErrorDetail } from './gen/stratum/v1/errors.ts';
  * `GET /blobs/<oid>` with `timeoutMs`, and a Range of bytes from an offset, to an end or without one.
  * 200 carries `size`; the body is chunked, so that a copy found to be damaged in mid-stream is said in
  * the trailer `error`: who gets fewer bytes than the range has must not take them for all.
- * Any other status has an encoded ErrorDetail as its body; so has the trailer, in base64.
+ * Any other status has as its body the CRC-32 of an encoded ErrorDetail, big-endian, and the ErrorDetail;
+ * so has the trailer, in base64.
+ * A flipped bit must not raise a node's fence, nor ask it for another blob: both sides send `checksum` over
+ * what they say before the body, and refuse what it does not fit before they believe any of it.
  */
 export const blobHeaders = {
   /** The caller's fence, decimal. */
@@ -24,9 +28,43 @@ export const blobHeaders = {
   size: 'stratum-size',
   /** "true" when the node had the blob already. */
   existed: 'stratum-existed',
+  /** CRC-32 of the request, or of the answer to it, in 8 hexadecimal digits (see `requestChecksum`). */
+  checksum: 'stratum-checksum',
   /** Trailer: an encoded ErrorDetail, base64. */
   error: 'stratum-error',
 } as const;
+
+/** What a checksum covers: the headers that a request and its answer are understood by, in this order. */
+const coveredHeaders = {
+  request: ['content-length', 'expect', 'range', blobHeaders.term, blobHeaders.ringEpoch, blobHeaders.timeoutMs],
+  answer: [blobHeaders.size, blobHeaders.existed],
+} as const;
+
+/** Headers by their names in small letters. */
+export type BlobHeaderValues = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+/** What is asked for, as the first line of a request says it. */
+export interface BlobRequestLine {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** The checksum of a request: its method, its path and its headers. */
+export function requestChecksum({ method, path }: BlobRequestLine, headers: BlobHeaderValues): string {
+  return checksumOf(`${method} ${path}`, coveredHeaders.request, headers);
+}
+
+/** The checksum of a successful answer: its headers, and what it is an answer to. */
+export function answerChecksum({ method, path }: BlobRequestLine, headers: BlobHeaderValues): string {
+  return checksumOf(`200 ${method} ${path}`, coveredHeaders.answer, headers);
+}
+
+function checksumOf(first: string, names: readonly string[], headers: BlobHeaderValues): string {
+  const lines = names.map((name) => `\n${name}: ${headers[name] ?? ''}`);
+  return crc32(first + lines.join(''))
+    .toString(16)
+    .padStart(8, '0');
+}
 
 /** The longest that a caller may ask for, in milliseconds: a day, for the largest packs over the slowest links. */
 export const blobTimeoutMsMax = 86_400_000;
@@ -52,19 +90,30 @@ const httpStatusOf: Readonly<Record<GrpcStatusName, number>> = {
   DATA_LOSS: 500,
 };
 
+/** Bytes of the checksum that an error begins with. */
+const errorChecksumBytes = 4;
+
 /** The status and the body of an error. */
 export function toHttpError(error: StratumError): { readonly status: number; readonly body: Buffer } {
-  const bytes = ErrorDetail.encode(encodeErrorDetail(error)).finish();
-  return { status: httpStatusOf[error.row.grpc], body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) };
+  const detail = ErrorDetail.encode(encodeErrorDetail(error)).finish();
+  const body = Buffer.allocUnsafe(errorChecksumBytes + detail.length);
+  body.writeUInt32BE(crc32(detail));
+  body.set(detail, errorChecksumBytes);
+  return { status: httpStatusOf[error.row.grpc], body };
 }
 
-/** The error of a body or trailer; DATA_CORRUPT when it is none. */
-export function fromHttpError(body: Uint8Array): StratumError {
+/** The error of a body or trailer; DATA_CORRUPT when it is none, or not as it was sent. */
+export function fromHttpError(body: Buffer): StratumError {
+  const encoded = body.subarray(errorChecksumBytes);
+  if (body.length < errorChecksumBytes || crc32(encoded) !== body.readUInt32BE()) return noError();
   try {
-    const detail = ErrorDetail.decode(body);
-    if (detail.code !== '') return decodeErrorDetail(detail);
-    return new StratumError('DATA_CORRUPT', 'the answer is no error of this protocol');
+    const detail = ErrorDetail.decode(encoded);
+    return detail.code === '' ? noError() : decodeErrorDetail(detail);
   } catch (cause) {
-    return new StratumError('DATA_CORRUPT', 'the answer is no error of this protocol', undefined, { cause });
+    return noError(cause);
   }
+}
+
+function noError(cause?: unknown): StratumError {
+  return new StratumError('DATA_CORRUPT', 'the answer is no error of this protocol', undefined, { cause });
 }

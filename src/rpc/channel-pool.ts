@@ -1,5 +1,5 @@
 import {
-  Channel,
+  type Channel,
   type ChannelCredentials,
   type ChannelOptions,
   type Client,
@@ -8,6 +8,7 @@ import {
   type Interceptor,
 } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { ClosableChannel } from './closable-channel.ts';
 import './grpc-log.ts';
 import { messageBytesMax } from './limits.ts';
 
@@ -65,7 +66,7 @@ const reconnectBackoffMaxMs = 2_000;
 const sweepIntervalMs = 60_000;
 
 interface Entry {
-  readonly channel: Channel;
+  readonly channel: ClosableChannel;
   readonly createdMs: number;
   usedMs: number;
 }
@@ -73,7 +74,7 @@ interface Entry {
 /**
  * One channel per address, shared by all clients of that address: however many callers wait,
  * grpc-js makes one connection. A channel that is closed lets the calls in flight finish, and those
- * that come later get a new one. There are no timers here: an idle pool does not keep its process alive.
+ * that come later get a new one. An idle pool has no timers: it does not keep its process alive.
  */
 export class ChannelPool {
   readonly #entries = new Map<string, Entry>();
@@ -146,14 +147,14 @@ export class ChannelPool {
     if (known !== undefined && nowMs - known.createdMs < this.#options.ageMaxMs) {
       this.#hits += 1;
       known.usedMs = nowMs;
-      return known.channel;
+      return known.channel.channel;
     }
     if (known !== undefined) this.#remove(address, 'age');
     this.#misses += 1;
-    const channel = new Channel(address, credentials.createInsecure(), this.#channelOptions());
-    if (this.#closed) channel.close();
+    const channel = new ClosableChannel(address, this.#channelOptions(), { clock: this.#clock });
+    if (this.#closed) channel.channel.close();
     else this.#entries.set(address, { channel, createdMs: nowMs, usedMs: nowMs });
-    return channel;
+    return channel.channel;
   }
 
   /** grpc-js closes idle connections itself, and never one with a stream on it; this frees the channels that are left. */
@@ -191,7 +192,7 @@ export class ChannelPool {
   }
 }
 
-function healthOf(channel: Channel): ChannelHealth {
+function healthOf({ channel }: ClosableChannel): ChannelHealth {
   switch (channel.getConnectivityState(false)) {
     case connectivityState.READY:
       return 'ready';

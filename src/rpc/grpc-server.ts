@@ -1,12 +1,15 @@
-import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { StratumError, systemCode } from '../base/errors.ts';
 import type { Part } from '../base/lifecycle.ts';
 import { KiB, MiB } from '../base/units.ts';
+import { blobFramesProtocol } from './blob-frames.ts';
 import './grpc-log.ts';
+import type { StreamService } from './frame-service.ts';
 import { messageBytesMax } from './limits.ts';
 import { addReflection } from './reflection.ts';
 import { setServerEnding } from './server-ending.ts';
@@ -18,6 +21,8 @@ export interface GrpcServerOptions {
   readonly port: number;
   /** Bytes of the largest message that is taken in. Default: room for the largest push. */
   readonly receivedBytesMax?: number;
+  /** Streams of frames at once; 2,048 unless given. */
+  readonly streamsMax?: number;
 }
 
 /** What calls in flight may take at a stop: half of what a part has, so that the stop itself succeeds. */
@@ -38,6 +43,9 @@ const httpLimits = {
 };
 const httpHeadersMax = 32;
 
+/** Two for each process that writes or reads blobs, with room for a thousand of them. */
+const streamsMaxDefault = 2_048;
+
 /**
  * The listener of a process: its gRPC services, the standard health service, reflection, and on the
  * same port what is served over HTTP/1.1.
@@ -52,8 +60,11 @@ export class GrpcServer implements Part {
   readonly #services: string[] = [];
   /** Connections that have not said what they speak. */
   readonly #undecided = new Set<Socket>();
+  /** Connections that were upgraded to streams of frames; HTTP knows of them no more. */
+  readonly #upgraded = new Set<Socket>();
   readonly #ending = new AbortController();
   #requests: RequestListener = (_, response) => response.writeHead(404, { connection: 'close' }).end();
+  #streams: ReadonlyMap<string, StreamService> = new Map();
   #port: number | undefined;
 
   constructor(options: GrpcServerOptions, modules: { readonly clock: Clock } = { clock: systemClock }) {
@@ -79,6 +90,11 @@ export class GrpcServer implements Part {
   /** Serves requests over HTTP/1.1; 404 for all of them without it. */
   serveHttp(requests: RequestListener): void {
     this.#requests = requests;
+  }
+
+  /** Serves streams of frames (blob-frames.ts), by the path that is asked for; none without it. */
+  serveStreams(streams: ReadonlyMap<string, StreamService>): void {
+    this.#streams = streams;
   }
 
   /** host:port once it listens. */
@@ -115,6 +131,7 @@ export class GrpcServer implements Part {
     const force = () => {
       this.#server.forceShutdown();
       this.#http.closeAllConnections();
+      for (const socket of this.#upgraded) socket.destroy();
     };
     const grace = this.#clock.after(stopGraceMs, force);
     signal.addEventListener('abort', force, { once: true });
@@ -136,7 +153,9 @@ export class GrpcServer implements Part {
       else response.once('close', () => this.#ending.signal.aborted && this.#http.closeIdleConnections());
       this.#requests(request, response);
     };
-    const http = createServer(httpLimits, requests).on('checkContinue', requests);
+    const shouldUpgradeCallback = (request: IncomingMessage) => this.#streamOf(request) !== undefined;
+    const http = createServer({ ...httpLimits, shouldUpgradeCallback }, requests).on('checkContinue', requests);
+    http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     http.maxHeadersCount = httpHeadersMax;
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     const takeHttp1 = http.listeners('connection');
@@ -158,6 +177,29 @@ export class GrpcServer implements Part {
       splitProtocols(socket, takers, this.#clock);
     });
     return http;
+  }
+
+  #streamOf({ method, url = '', headers: { upgrade } }: IncomingMessage): StreamService | undefined {
+    return method === 'GET' && upgrade === blobFramesProtocol ? this.#streams.get(url) : undefined;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const take = this.#streamOf(request);
+    socket.on('error', () => undefined); // HTTP listens no more; "close" follows.
+    if (take === undefined || !(socket instanceof Socket)) {
+      socket.destroy();
+      return;
+    }
+    const { streamsMax = streamsMaxDefault } = this.#options;
+    if (this.#ending.signal.aborted || this.#upgraded.size >= streamsMax) {
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      socket.once('finish', () => socket.destroy());
+      return;
+    }
+    this.#upgraded.add(socket);
+    socket.once('close', () => this.#upgraded.delete(socket));
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${blobFramesProtocol}\r\n\r\n`);
+    take(socket, head, { clock: this.#clock, ending: this.#ending.signal });
   }
 }
 

@@ -67,6 +67,10 @@ export const metricTable = {
     'Blobs that this frontend read; the result is OK or the code of the error, CANCELLED where the reader left early.',
     ['result'],
   ),
+  stratum_quorum_hedges_total: counter(
+    'Second replicas asked beside a late one: won (it answered first), lost, or refused (reads of late have used up the budget).',
+    ['result'],
+  ),
   stratum_node_writes_total: counter('Blobs sent to an object node; the result is OK or the code of the error.', [
     'node',
     'result',

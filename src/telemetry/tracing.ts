@@ -10,6 +10,13 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import {
+  defaultResource,
+  detectResources,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceNameEnvDetector,
+} from '@opentelemetry/resources';
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
@@ -64,7 +71,7 @@ export class Tracing implements Part {
     this.#nodeId = nodeId;
     this.#modules = modules;
     const spanProcessors = [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })];
-    this.#provider = new TracerProvider({ spanProcessors });
+    this.#provider = new TracerProvider({ spanProcessors, resource: resourceOf(nodeId, version) });
     this.#tracer = this.#provider.getTracer('stratum', version);
   }
 
@@ -115,6 +122,13 @@ export class Tracing implements Part {
     if (span === undefined) return undefined;
     return `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, '0')}`;
   }
+}
+
+/** What the spans are of: one service, each process an instance of it; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come first. */
+function resourceOf(nodeId: string, version: string) {
+  const own = { 'service.name': 'stratum', 'service.version': version, 'service.instance.id': nodeId };
+  const given = detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] });
+  return defaultResource().merge(resourceFromAttributes(own)).merge(given);
 }
 
 function endSpan(span: Span, result: string): void {

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { asStratumError, hasCode, type StratumError } from '../../src/base/errors.ts';
 import { type Oid, oidOf } from '../../src/base/oid.ts';
 import type { NodeDirectory } from '../../src/replication/node-directory.ts';
@@ -7,6 +8,8 @@ import type { ChaosBlob } from './chaos-blob.ts';
 const callTimeoutMs = 30_000;
 const oidsPerQuestion = 500;
 const blobsPerRead = 256;
+/** At a time: one waits for the disks while another is hashed. */
+const readsMax = 4;
 /** A node that was just started is found again by its clients after a pause; failed calls are repeated until then. */
 const attemptsMax = 60;
 
@@ -39,10 +42,12 @@ export class CopyCheck {
   /** Readers get every acknowledged blob, and of the others each whole or not at all. */
   async readable(blobs: readonly ChaosBlob[]): Promise<readonly string[]> {
     const small = blobs.filter(({ kind }) => kind !== 'large');
+    const atATime = pLimit(readsMax);
+    const reads = blobs.filter(({ kind }) => kind === 'large').map((blob) => atATime(() => this.#readOne(blob)));
     for (let from = 0; from < small.length; from += blobsPerRead) {
-      await this.#readMany(small.slice(from, from + blobsPerRead));
+      reads.push(atATime(() => this.#readMany(small.slice(from, from + blobsPerRead))));
     }
-    for (const blob of blobs) if (blob.kind === 'large') await this.#readOne(blob);
+    await Promise.all(reads);
     return this.#take();
   }
 

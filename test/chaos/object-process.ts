@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { loadNodeConfig } from '../../src/node/node-config.ts';
 import { runNode } from '../../src/node/start.ts';
 
@@ -14,5 +15,7 @@ process.once('message', (file) => {
     },
   );
 });
+// What is compiled is kept for the next process: it is killed before it would do so by itself.
+flushCompileCache();
 process.once('disconnect', () => process.exit(0));
 process.send?.('loaded');

@@ -83,6 +83,7 @@ export class StandbyProcess {
     try {
       return fork(this.#options.program, [this.#options.role], {
         cwd: this.#folder,
+        env: { ...process.env, NODE_COMPILE_CACHE: join(this.#options.folder, 'compile-cache') },
         stdio: ['ignore', log, log, 'ipc'],
       });
     } finally {

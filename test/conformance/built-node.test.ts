@@ -13,6 +13,7 @@ import { GrpcServer } from '../../src/rpc/grpc-server.ts';
 import { objectServiceDefinition } from '../../src/rpc/object-service-definition.ts';
 import { observedHttp } from '../../src/rpc/observed-http.ts';
 import { observedService, type ServiceObserver } from '../../src/rpc/observed-service.ts';
+import { smallBlobServices } from '../../src/rpc/small-blob-services.ts';
 import { recordingLog } from '../unit/base/recording-log.ts';
 import { topologyOf } from '../unit/replication/sample-ring.ts';
 import { temporaryFolder } from '../unit/store/sample-blobs.ts';
@@ -59,6 +60,7 @@ describeNodeWriter('a remote node with all that stands before it, watched on bot
   const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
   server.add(objectServiceDefinition, observedService(objectServiceDefinition, node.service, [ofService]));
   server.serveHttp(observedHttp(node.http, [ofService]));
+  server.serveStreams(smallBlobServices(node.streams, [ofService]));
   await server.start();
   const channels = new ChannelPool();
   const options = { nodeId: 'object-1', endpoint: server.address };

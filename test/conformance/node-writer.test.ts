@@ -6,6 +6,7 @@ import { RemoteNode } from '../../src/replication/remote/remote-node.ts';
 import { ChannelPool } from '../../src/rpc/channel-pool.ts';
 import { GrpcServer } from '../../src/rpc/grpc-server.ts';
 import { objectServiceDefinition } from '../../src/rpc/object-service-definition.ts';
+import { smallBlobServices } from '../../src/rpc/small-blob-services.ts';
 import { recordingLog } from '../unit/base/recording-log.ts';
 import { topologyOf } from '../unit/replication/sample-ring.ts';
 import { temporaryFolder } from '../unit/store/sample-blobs.ts';
@@ -36,6 +37,7 @@ describeNodeWriter('RemoteNode', async () => {
   const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
   server.add(objectServiceDefinition, node.service);
   server.serveHttp(node.http);
+  server.serveStreams(smallBlobServices(node.streams));
   await server.start();
   const pool = new ChannelPool();
   const remote = new RemoteNode({ nodeId: 'object-1', endpoint: server.address }, { pool, clock: systemClock });

@@ -12,9 +12,6 @@ import { ObjectServiceClient } from '../../src/rpc/gen/stratum/v1/object.ts';
 import type { Topology } from '../../src/topology/topology.ts';
 import { recordingLog } from '../unit/base/recording-log.ts';
 
-/** Short, so that a read gets past two nodes that stall within the few seconds that the tests give it. */
-const stallTimeoutMs = 700;
-
 const formedTimeoutMs = 30_000;
 const listTimeoutMs = 10_000;
 
@@ -33,10 +30,7 @@ export class ObjectClient {
     const feed = new CoordinatorClient({ endpoints: [coordinator] }, { channels: this.#pool, clock, random });
     this.view = new TopologyView({}, { feed, clock, random, log });
     this.nodes = new TopologyNodeDirectory({ topology: this.view, pool: this.#pool, clock });
-    this.objects = new QuorumObjects(
-      { reader: { stallTimeoutMs } },
-      { clock, topology: this.view, nodes: around(this.nodes) },
-    );
+    this.objects = new QuorumObjects({}, { clock, topology: this.view, nodes: around(this.nodes) });
   }
 
   /** Connects, and waits for a ring of so many nodes that are all ACTIVE. */

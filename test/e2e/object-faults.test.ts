@@ -20,7 +20,7 @@ interface FaultCase {
   readonly small: Effect;
 }
 
-const callTimeoutMs = 2_000;
+const callTimeoutMs = 3_000;
 /** What a call may take beyond its deadline. */
 const graceMs = 1_000;
 /** Back-off between connect attempts and pauses of circuit breakers are below it. */
@@ -29,7 +29,7 @@ const recoveryTimeoutMs = 15_000;
 /** Readings of all other blobs in search of a fault. */
 const strikeRoundsMax = 4;
 
-const largeBytes = 8 * MiB;
+const largeBytes = 4 * MiB;
 const smallBytes = 4 * KiB;
 const smallCount = 32;
 

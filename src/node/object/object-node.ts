@@ -7,6 +7,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { InProcessNode } from '../../replication/in-process-node.ts';
 import type { ObjectServiceServer } from '../../rpc/gen/stratum/v1/object.ts';
+import type { SmallBlobHandlers } from '../../rpc/small-blob-services.ts';
 import type { BlobStore, BlobStoreStats } from '../../store/blob-store.ts';
 import { DiskBlobStore } from '../../store/disk-blob-store.ts';
 import type { Durability } from '../../store/durability.ts';
@@ -15,6 +16,8 @@ import type { Topology, TopologySource } from '../../topology/topology.ts';
 import { FenceGuard } from './fence-guard.ts';
 import { blobRequests } from './http/blob-requests.ts';
 import { objectService } from './object-service.ts';
+import { getBlobs } from './rpc/get-blobs.ts';
+import { putBlobs } from './rpc/put-blobs.ts';
 
 /** Values of an object node. */
 export interface ObjectNodeOptions {
@@ -44,6 +47,7 @@ interface Opened {
   readonly fence: FenceGuard;
   readonly service: ObjectServiceServer;
   readonly http: RequestListener;
+  readonly streams: SmallBlobHandlers;
   readonly inProcess: InProcessNode;
 }
 
@@ -84,7 +88,9 @@ export class ObjectNode implements Part {
       const rpcModules = { nodeId, store, fence, clock };
       const service = objectService(rpcModules);
       const http = blobRequests(rpcModules);
-      this.#opened = { store, fence, service, http, inProcess: new InProcessNode({ nodeId }, { store, fence, clock }) };
+      const streams = { putBlobs: putBlobs(rpcModules), getBlobs: getBlobs(rpcModules) };
+      const inProcess = new InProcessNode({ nodeId }, { store, fence, clock });
+      this.#opened = { store, fence, service, http, streams, inProcess };
     } catch (error) {
       await store.close();
       throw error;
@@ -110,6 +116,11 @@ export class ObjectNode implements Part {
   /** Large blobs over HTTP/1.1, for the same listener. */
   get http(): RequestListener {
     return this.#running().http;
+  }
+
+  /** Small blobs over streams of frames, for the same listener. */
+  get streams(): SmallBlobHandlers {
+    return this.#running().streams;
   }
 
   /** For readers and writers of the same process; the fence stands before it as before the service. */

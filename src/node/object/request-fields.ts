@@ -1,6 +1,7 @@
 import { StratumError } from '../../base/errors.ts';
 import { type Oid, oidFromBytes } from '../../base/oid.ts';
 import type { Fence } from '../../replication/node-io.ts';
+import { decodeFence } from '../../rpc/fence-codec.ts';
 import type { Fence as FenceMessage } from '../../rpc/gen/stratum/v1/types.ts';
 import { questionOidsMax } from './object-limits.ts';
 
@@ -10,10 +11,10 @@ export function invalidField(field: string, reason: string, expected: string): S
   return new StratumError('INVALID_ARGUMENT', message, { field, reason, expected });
 }
 
-/** A fence from a request; every write must carry one. */
+/** A fence from a request; every write must carry one, and one that came as it was sent. */
 export function fenceField(fence: FenceMessage | undefined): Fence {
   if (fence === undefined) throw invalidField('fence', 'missing', 'the term and ring epoch of the caller');
-  return { term: fence.term, ringEpoch: fence.ringEpoch };
+  return decodeFence(fence);
 }
 
 /** A number of the wire (bytes, milliseconds) that JavaScript can count. */

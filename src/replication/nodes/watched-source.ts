@@ -1,5 +1,5 @@
 import type { Oid } from '../../base/oid.ts';
-import type { BlobSource } from '../blob-source.ts';
+import type { BlobSource, LendBuffer } from '../blob-source.ts';
 
 /**
  * A source that knows whether a put has failed by its doing: it broke off, or it was waited for when
@@ -28,11 +28,11 @@ export class WatchedSource implements BlobSource {
     return this.#failure?.error === error;
   }
 
-  async *open(): AsyncGenerator<Buffer, void, undefined> {
+  async *open(lend?: LendBuffer): AsyncGenerator<Buffer, void, undefined> {
     this.#failure = undefined;
     this.#isAwaited = true;
     try {
-      for await (const chunk of this.#source.open()) {
+      for await (const chunk of this.#source.open(lend)) {
         this.#isAwaited = false;
         yield chunk;
         this.#isAwaited = true;

@@ -11,6 +11,7 @@ import type { MeanSize } from './mean-size.ts';
 import { ReadFindings } from './read-findings.ts';
 import type { QuorumReaderModules } from './reader-settings.ts';
 import type { ReplicaOrder } from './replica-order.ts';
+import { stallTimeMs } from './stall-time.ts';
 import { verifiedContent } from './verified-content.ts';
 
 /** Ids that one node is asked for in one message. */
@@ -46,8 +47,12 @@ interface Slice {
   readonly questions: readonly BlobQuestion[];
   readonly startedMs: number;
   readonly life: AbortController;
-  /** Its questions were asked of others too, so that they may be answered before it is. */
+  /** It has had its usual time: nobody waits for it who can be served or answered without it. */
+  isLate: boolean;
+  /** Its questions were asked of others too. */
   isHedged: boolean;
+  /** All of its questions were decided without it. */
+  isOvertaken: boolean;
 }
 
 /**
@@ -127,16 +132,20 @@ export class BatchRead {
     return line;
   }
 
-  /** Has a blob that nobody is being asked for wait at its next node; decides it when there is none. */
+  /**
+   * Has a blob wait at its next node that nobody is being asked for, or nobody but nodes that are late. When there is
+   * none, it is decided: at once if it counts as missing, and otherwise when the late ones have ended.
+   */
   #assign(question: BlobQuestion): void {
     if (this.#isExpired) this.#giveUp(question);
-    const line = question.nextLine();
+    const isUrgent = question.isDenied || question.pending > 0;
+    const line = isUrgent ? question.nextPromptLine() : question.nextLine();
     if (line !== undefined) {
       line.add(question);
-      return;
+    } else if (question.isDenied || question.pending === 0) {
+      question.fail();
+      this.#closeOne();
     }
-    question.fail();
-    this.#closeOne();
   }
 
   #giveUp(question: BlobQuestion): void {
@@ -176,26 +185,30 @@ export class BatchRead {
   async #ask(line: NodeLine, questions: readonly BlobQuestion[]): Promise<void> {
     const { clock, hedges } = this.#modules;
     const life = new AbortController();
-    const slice: Slice = { line, questions, startedMs: clock.monotonicMs(), life, isHedged: false };
+    const startedMs = clock.monotonicMs();
+    const slice: Slice = { line, questions, startedMs, life, isLate: false, isHedged: false, isOvertaken: false };
     this.#slices.add(slice);
     line.running += 1;
     hedges.countRead();
-    const timer = clock.after(hedges.delayMs(line.nodeId), () => this.#hedge(slice));
+    const timer = clock.after(hedges.delayMs(line.nodeId), () => this.#onLate(slice));
     const answers = await this.#answersOf(slice).catch((error: unknown) => this.#fail(slice, error));
     timer.cancel();
+    if (slice.isHedged) hedges.end(slice.isOvertaken ? 'won' : 'lost');
     if (answers !== undefined) {
       this.#record(slice, 'WELL');
       for (const [index, question] of questions.entries()) this.#take(slice, question, answers[index]);
     }
     line.running -= 1;
     this.#slices.delete(slice);
-    this.#cancelAnswered();
+    this.#cancelDecided();
     this.#pump();
   }
 
   #answersOf({ line, questions, life }: Slice): Promise<readonly SmallBlobAnswer[]> {
     const { clock } = this.#modules;
-    const timeoutMs = Math.min(this.#options.stallTimeoutMs, Math.max(1, this.#deadlineMs - clock.monotonicMs()));
+    const leftMs = Math.max(1, this.#deadlineMs - clock.monotonicMs());
+    const othersLeft = questions.reduce((most, question) => Math.max(most, question.othersLeft), 0);
+    const timeoutMs = stallTimeMs(leftMs, othersLeft, this.#options.stallTimeoutMs);
     const ask = async (signal: AbortSignal) => {
       const { reader, nodeId, endpoint } = line;
       if (reader === undefined) throw new StratumError('UNREACHABLE', `${nodeId} is not registered`, { endpoint });
@@ -208,8 +221,8 @@ export class BatchRead {
   }
 
   /** One answer: the end for the blob when it is verified; a reason to ask the next node otherwise. */
-  #take({ line }: Slice, question: BlobQuestion, answer: SmallBlobAnswer | undefined): void {
-    question.pending -= 1;
+  #take({ line, isLate }: Slice, question: BlobQuestion, answer: SmallBlobAnswer | undefined): void {
+    question.leave(isLate);
     // What was answered elsewhere meanwhile need not be hashed again; that it is lacking here is still news.
     if (question.isDecided && answer?.presence === 'PRESENT') return;
     const content = verifiedContent(question.oid, line.nodeId, answer);
@@ -225,15 +238,16 @@ export class BatchRead {
   #lack({ nodeId, endpoint }: NodeLine, question: BlobQuestion, error: unknown): void {
     if (this.#isOver) return;
     question.findings.add(nodeId, endpoint, error);
-    if (!question.isDecided && question.pending === 0) this.#assign(question);
+    if (!question.isDecided && question.isUnattended) this.#assign(question);
   }
 
   /** A slice that came to nothing has its blobs asked elsewhere; one that is too large for a message is asked in halves. */
   #fail(slice: Slice, error: unknown): void {
-    const { line, questions, life } = slice;
+    const { line, questions, life, isLate } = slice;
     if (this.#isOver) return;
     if (life.signal.aborted || hasCode(error, 'DEADLINE_EXCEEDED')) this.#record(slice, 'OVERTAKEN');
     if (hasCode(error, 'TOO_LARGE') && questions.length > 1) {
+      if (isLate) for (const question of questions) question.late -= 1;
       const half = questions.length >>> 1;
       line.addSlice(questions.slice(0, half));
       line.addSlice(questions.slice(half));
@@ -241,7 +255,7 @@ export class BatchRead {
     }
     if (!hasCode(error, 'TOO_LARGE')) this.#doubt(line);
     for (const question of questions) {
-      question.pending -= 1;
+      question.leave(isLate);
       if (!question.isDecided) this.#lack(line, question, error);
     }
   }
@@ -255,14 +269,19 @@ export class BatchRead {
 
   #reassign(line: NodeLine): void {
     for (const question of line.takeBack()) {
-      if (!question.isDecided && question.pending === 0) this.#assign(question);
+      if (!question.isDecided && question.isUnattended) this.#assign(question);
     }
   }
 
-  /** The blobs of a slice that is late are asked of their next nodes too, if the budget allows. */
-  #hedge(slice: Slice): void {
+  /** The blobs of a slice that is late are asked of their next nodes too, if the budget allows; missing ones do not wait for it. */
+  #onLate(slice: Slice): void {
     if (this.#isOver) return;
+    slice.isLate = true;
     this.#doubt(slice.line);
+    for (const question of slice.questions) {
+      question.late += 1;
+      if (!question.isDecided && question.isDenied && question.isUnattended) this.#assign(question);
+    }
     const open = slice.questions.filter((question) => {
       const next = question.nextLine();
       return !question.isDecided && question.pending === 1 && next !== undefined && !next.isDown;
@@ -271,13 +290,16 @@ export class BatchRead {
       slice.isHedged = true;
       for (const question of open) question.nextLine()?.add(question);
     }
+    this.#cancelDecided();
     this.#pump();
   }
 
-  /** Ends slices of which every blob has been answered by others. */
-  #cancelAnswered(): void {
-    for (const { isHedged, questions, line, life } of this.#slices) {
-      if (!isHedged || life.signal.aborted || !questions.every(({ isDecided }) => isDecided)) continue;
+  /** Ends late slices of which every blob has been decided by others. */
+  #cancelDecided(): void {
+    for (const slice of this.#slices) {
+      const { isLate, questions, line, life } = slice;
+      if (!isLate || life.signal.aborted || !questions.every(({ isDecided }) => isDecided)) continue;
+      slice.isOvertaken = true;
       life.abort(new StratumError('CANCELLED', `other replicas were faster than ${line.nodeId}`));
     }
   }

@@ -70,6 +70,8 @@ export class BlobQuestion {
   readonly lines: readonly NodeLine[];
   /** Nodes where it waits or is asked for at the moment. */
   pending = 0;
+  /** Of them, those where it is asked for and that are late. */
+  late = 0;
   readonly #createFindings: () => ReadFindings;
   #findings: ReadFindings | undefined;
   /** A bit for each line. */
@@ -84,6 +86,25 @@ export class BlobQuestion {
 
   get isDecided(): boolean {
     return this.#answer !== undefined;
+  }
+
+  /** By the rule it is missing, whatever the nodes would say that are left. */
+  get isDenied(): boolean {
+    return this.#findings?.isDenied ?? false;
+  }
+
+  /** Nobody is about to answer: nobody is asked, or nobody but nodes that are late. */
+  get isUnattended(): boolean {
+    return this.pending === this.late;
+  }
+
+  /** How many nodes could be asked that have not been, and are not DOWN. */
+  get othersLeft(): number {
+    let count = 0;
+    for (let index = 0; index < this.lines.length; index += 1) {
+      if (this.#isLeft(index) && this.lines[index]?.isDown === false) count += 1;
+    }
+    return count;
   }
 
   /** The verified content, or why there is none. */
@@ -105,11 +126,23 @@ export class BlobQuestion {
     let fallback: NodeLine | undefined;
     for (let index = 0; index < this.lines.length; index += 1) {
       const line = this.lines[index];
-      if (line === undefined || (this.#tried & (1 << index)) !== 0) continue;
+      if (line === undefined || !this.#isLeft(index)) continue;
       if (!line.isDown && !line.isDoubtful) return line;
       fallback ??= line;
     }
     return fallback;
+  }
+
+  /** The same, unless it is DOWN or doubtful. */
+  nextPromptLine(): NodeLine | undefined {
+    const line = this.nextLine();
+    return line === undefined || line.isDown || line.isDoubtful ? undefined : line;
+  }
+
+  /** A node has answered or failed that it was asked for at. */
+  leave(wasLate: boolean): void {
+    this.pending -= 1;
+    if (wasLate) this.late -= 1;
   }
 
   markTried(line: NodeLine): void {
@@ -129,5 +162,9 @@ export class BlobQuestion {
   /** Nobody is left to ask. */
   fail(): void {
     this.#answer = this.findings.verdict();
+  }
+
+  #isLeft(index: number): boolean {
+    return (this.#tried & (1 << index)) === 0;
   }
 }

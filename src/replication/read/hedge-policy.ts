@@ -1,4 +1,5 @@
 import type { NodeLatencies } from '../node-latency.ts';
+import type { HedgeResult, ReadObserver } from './read-observer.ts';
 
 /** Hedges a read pays for: a slow cluster gets at most a tenth more to do, and not twice as much. */
 const tokensPerRead = 0.1;
@@ -16,10 +17,12 @@ const delayUnknownMs = 500;
 /** When a second replica is asked beside one that is late, and whether it may be. */
 export class HedgePolicy {
   readonly #latencies: NodeLatencies;
+  readonly #observer: ReadObserver | undefined;
   #tokens = tokensMax;
 
-  constructor(modules: { readonly latencies: NodeLatencies }) {
+  constructor(modules: { readonly latencies: NodeLatencies; readonly observer?: ReadObserver | undefined }) {
     this.#latencies = modules.latencies;
+    this.#observer = modules.observer;
   }
 
   /** Milliseconds after which a node is late. */
@@ -33,12 +36,20 @@ export class HedgePolicy {
     this.#tokens = Math.min(tokensMax, this.#tokens + tokensPerRead);
   }
 
-  /** Whether there may be a hedge now; it is spent then. */
+  /** Whether there may be a hedge now; it is spent then, and `end` is to be told of it. */
   tryHedge(): boolean {
     // A hair less than one: ten times a tenth is not quite one in binary.
-    if (this.#tokens < 1 - 1e-9) return false;
+    if (this.#tokens < 1 - 1e-9) {
+      this.#observer?.hedged('refused');
+      return false;
+    }
     this.#tokens -= 1;
     return true;
+  }
+
+  /** A hedge is over. */
+  end(result: Exclude<HedgeResult, 'refused'>): void {
+    this.#observer?.hedged(result);
   }
 
   /**

@@ -14,6 +14,7 @@ import { type QuorumReaderModules, type QuorumReaderOptions, readerDefaults } fr
 import { ReplicaOrder } from './replica-order.ts';
 import { ReplicaRace } from './replica-race.ts';
 import { ReplicaRead } from './replica-read.ts';
+import { SuspectCopies } from './suspect-copies.ts';
 
 /**
  * Reads blobs from their own nodes, the likely fastest first, with a second one beside it when the first
@@ -28,19 +29,21 @@ export class QuorumReader {
   /** A message of many blobs takes longer than a first byte: each kind is compared with its own. */
   readonly #batchOrder: ReplicaOrder;
   readonly #batchHedges: HedgePolicy;
+  readonly #suspects: SuspectCopies;
   /** As large as can be at first, so that nobody is asked for too much. */
   readonly #sizes = new MeanSize(smallBlobBytesMax);
 
   constructor(options: QuorumReaderOptions, modules: QuorumReaderModules) {
     this.#options = { ...readerDefaults, ...options };
     this.#modules = modules;
-    const { clock, nodes } = modules;
+    const { clock, nodes, readObserver: observer } = modules;
+    this.#suspects = new SuspectCopies({ clock });
     const latencies = modules.latencies ?? new NodeLatencies({ clock });
     this.#order = new ReplicaOrder({ nodes, latencies });
-    this.#hedges = new HedgePolicy({ latencies });
+    this.#hedges = new HedgePolicy({ latencies, observer });
     const batchLatencies = new NodeLatencies({ clock });
     this.#batchOrder = new ReplicaOrder({ nodes, latencies: batchLatencies });
-    this.#batchHedges = new HedgePolicy({ latencies: batchLatencies });
+    this.#batchHedges = new HedgePolicy({ latencies: batchLatencies, observer });
   }
 
   /** See ObjectApi.get. */
@@ -55,7 +58,7 @@ export class QuorumReader {
       {
         oid,
         placement,
-        nodeIds: this.#order.takingTurns(placement),
+        nodeIds: this.#suspects.last(oid, this.#order.takingTurns(placement)),
         stallTimeoutMs,
         deadlineMs: clock.monotonicMs() + (options.timeoutMs ?? timeoutMs),
         signal: life.signal,
@@ -63,7 +66,8 @@ export class QuorumReader {
       { ...this.#modules, hedges: this.#hedges, findings },
     );
     this.#hedges.countRead();
-    const read = new ReplicaRead({ oid, range, stallTimeoutMs, bufferedBytesMax }, { clock, life, race, findings });
+    const suspects = this.#suspects;
+    const read = new ReplicaRead({ oid, range, bufferedBytesMax }, { clock, life, race, findings, suspects });
     return read.open();
   }
 

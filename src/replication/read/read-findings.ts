@@ -41,17 +41,22 @@ export class ReadFindings {
     if (this.#verifiedSize !== undefined) this.#repair(failure, this.#verifiedSize);
   }
 
+  /** Enough entitled nodes have said that they lack the blob: by the rule it is missing, whatever the others would say. */
+  get isDenied(): boolean {
+    const required = this.#requiredDenials;
+    return required > 0 && this.#denials >= required;
+  }
+
   /**
    * Why the read cannot be served by anybody: BLOB_NOT_FOUND when enough entitled nodes have said that they
    * lack the blob, and otherwise that it cannot be said, with every node's own error.
    */
   verdict(): StratumError {
-    const { oid, placement } = this.#options;
-    const required = Math.min(requiredDenials(this.#options.level, placement.ring), placement.nodeIds.length);
-    if (required > 0 && this.#denials >= required) {
+    const { oid } = this.#options;
+    if (this.isDenied) {
       return new StratumError('BLOB_NOT_FOUND', `no node holds blob ${oid}`, { kind: 'blob', id: oid });
     }
-    return this.#agreedRefusal(required) ?? this.#cannotSay();
+    return this.#agreedRefusal() ?? this.#cannotSay();
   }
 
   /**
@@ -70,6 +75,11 @@ export class ReadFindings {
     gaps?.note({ oid: this.#options.oid, size, nodeId }, reason);
   }
 
+  get #requiredDenials(): number {
+    const { level, placement } = this.#options;
+    return Math.min(requiredDenials(level, placement.ring), placement.nodeIds.length);
+  }
+
   #repair({ nodeId, error }: NodeFailure, size: number): void {
     if (hasCode(error, 'BLOB_NOT_FOUND')) this.noteGap(nodeId, size, 'MISSING');
     if (hasCode(error, 'CHECKSUM_MISMATCH')) this.noteGap(nodeId, size, 'CORRUPT');
@@ -82,7 +92,8 @@ export class ReadFindings {
   }
 
   /** What is wrong with the question itself, when as many nodes say so as a denial needs: one may have a damaged copy. */
-  #agreedRefusal(required: number): StratumError | undefined {
+  #agreedRefusal(): StratumError | undefined {
+    const required = this.#requiredDenials;
     for (const code of ['INVALID_ARGUMENT', 'TOO_LARGE'] as const) {
       const same = this.#failures.filter(({ error }) => error.code === code);
       if (required > 0 && same.length >= required) return same[0]?.error;

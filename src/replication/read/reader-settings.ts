@@ -4,10 +4,14 @@ import type { TopologySource } from '../../topology/topology.ts';
 import type { NodeDirectory } from '../node-directory.ts';
 import type { NodeLatencies } from '../node-latency.ts';
 import type { GapSink } from '../replica-gaps.ts';
+import type { ReadObserver } from './read-observer.ts';
 
 /** Values of a quorum reader; each has a default. */
 export interface QuorumReaderOptions {
-  /** Milliseconds until a node's first byte, between two chunks, and for one message of many, before the next replica's turn. */
+  /**
+   * Milliseconds until a node's first byte, between two chunks, and for one message of many, before the next
+   * replica's turn. Less where the read's own time would not do for all that are left (stall-time.ts).
+   */
   readonly stallTimeoutMs?: number;
   /** Milliseconds for a whole read of an unknown size. */
   readonly timeoutMs?: number;
@@ -24,6 +28,7 @@ export interface QuorumReaderModules {
   readonly latencies?: NodeLatencies | undefined;
   /** Told of replicas that were found missing or corrupt while another gave a verified copy. */
   readonly gaps?: GapSink | undefined;
+  readonly readObserver?: ReadObserver | undefined;
 }
 
 /** An hour for a read: 16 GiB at 5 MiB/s; stalls are noticed long before. */

@@ -7,6 +7,7 @@ import type { HedgePolicy } from './hedge-policy.ts';
 import { OpenReplica } from './open-replica.ts';
 import type { ReadFindings } from './read-findings.ts';
 import type { QuorumReaderModules } from './reader-settings.ts';
+import { stallTimeMs } from './stall-time.ts';
 
 /** The read that the replicas are opened for. */
 export interface ReplicaRaceOptions {
@@ -32,8 +33,12 @@ interface Attempt {
   readonly nodeId: string;
   readonly endpoint: string;
   readonly startedMs: number;
-  /** When it is late; infinite once a hedge was refused. */
-  lateAtMs: number;
+  /** Asked beside one that is late. */
+  readonly isHedge: boolean;
+  /** When it is late. */
+  readonly lateAtMs: number;
+  /** No other is asked beside it. */
+  isHedgeRefused: boolean;
   /** Its abort ends the stream, begun or not. */
   readonly life: AbortController;
   /** Never rejects. */
@@ -48,7 +53,8 @@ const late = { kind: 'LATE' } as const;
 
 /**
  * Opens one replica after another, each node once. When one is late with its first byte, the next is
- * asked beside it; whoever begins first is taken, and the other is cancelled and may be asked again.
+ * asked beside it; whoever begins first is taken, and the other is cancelled and may be asked again. When
+ * enough nodes have said that they lack the blob, the others have no more than their usual time to say otherwise.
  */
 export class ReplicaRace {
   readonly #options: ReplicaRaceOptions;
@@ -72,17 +78,14 @@ export class ReplicaRace {
     try {
       for (;;) {
         signal?.throwIfAborted();
-        if (running.size === 0) running.add(this.#start(range));
+        if (running.size === 0) running.add(this.#start(range, false));
         const event = await this.#nextEvent(running);
         if (event.kind === 'LATE') {
-          this.#hedge(running, range);
+          this.#onLate(running, range);
           continue;
         }
         running.delete(event.attempt);
-        if (event.kind === 'OPEN') {
-          this.#modules.hedges.record(event.attempt.nodeId, this.#elapsedMs(event.attempt), 'WELL');
-          return event.replica;
-        }
+        if (event.kind === 'OPEN') return this.#take(event.attempt, event.replica);
         this.#fail(event.attempt, event.error);
       }
     } finally {
@@ -91,32 +94,41 @@ export class ReplicaRace {
     }
   }
 
+  /** Milliseconds that a replica may take for its first byte, or for its next chunk. */
+  stallMs(): number {
+    const { placement, stallTimeoutMs } = this.#options;
+    const others = this.#left.filter((nodeId) => !isDown(placement.topology, nodeId));
+    return stallTimeMs(this.#leftMs(), others.length, stallTimeoutMs);
+  }
+
   /** Milliseconds that the whole read has left. */
-  leftMs(): number {
+  #leftMs(): number {
     return Math.max(0, this.#options.deadlineMs - this.#modules.clock.monotonicMs());
   }
 
-  #start(range: ByteRange): Attempt {
-    const leftMs = this.leftMs();
+  #start(range: ByteRange, isHedge: boolean): Attempt {
+    const leftMs = this.#leftMs();
     if (leftMs === 0) this.#giveUpTheRest();
-    const nodeId = this.#left.shift();
+    const nodeId = this.#shiftNext();
     if (nodeId === undefined) throw this.#modules.findings.verdict();
     const { clock, nodes, hedges } = this.#modules;
-    const { oid, stallTimeoutMs } = this.#options;
+    const { oid } = this.#options;
     const node = nodes.reader(nodeId);
     const endpoint = node?.endpoint ?? 'unknown';
     const life = new AbortController();
+    const stallMs = this.stallMs();
     const open = async () => {
       if (node === undefined) throw new StratumError('UNREACHABLE', `${nodeId} is not registered`, { endpoint });
-      const limits = { clock, stallMs: Math.min(stallTimeoutMs, leftMs) };
-      return OpenReplica.open(node, { oid, range, timeoutMs: leftMs }, limits, life);
+      return OpenReplica.open(node, { oid, range, timeoutMs: leftMs }, { clock, stallMs }, life);
     };
     const startedMs = clock.monotonicMs();
     const attempt: Attempt = {
       nodeId,
       endpoint,
       startedMs,
+      isHedge,
       lateAtMs: startedMs + hedges.delayMs(nodeId),
+      isHedgeRefused: false,
       life,
       outcome: open().then(
         (replica) => ({ kind: 'OPEN', attempt, replica }),
@@ -126,11 +138,19 @@ export class ReplicaRace {
     return attempt;
   }
 
-  /** The first attempt that has ended, or that the only one is late and another may be asked. */
+  /** The node whose turn it is. Who is DOWN is not waited for when the blob counts as missing already. */
+  #shiftNext(): string | undefined {
+    const [next] = this.#left;
+    const isInVain = next !== undefined && this.#modules.findings.isDenied && this.#isDown(next);
+    return isInVain ? undefined : this.#left.shift();
+  }
+
+  /** The first attempt that has ended, or that all are late where that makes a difference. */
   async #nextEvent(running: ReadonlySet<Attempt>): Promise<Outcome | typeof late> {
     const outcomes = [...running].map(({ outcome }) => outcome);
-    const waitMs = this.#hedgeInMs(running);
+    const waitMs = this.#lateInMs(running);
     if (waitMs === undefined) return Promise.race(outcomes);
+    if (waitMs === 0) return Promise.race([...outcomes, Promise.resolve(late)]);
     const { promise, resolve } = Promise.withResolvers<typeof late>();
     const timer: Timer = this.#modules.clock.after(waitMs, () => resolve(late));
     try {
@@ -140,32 +160,50 @@ export class ReplicaRace {
     }
   }
 
-  /** Milliseconds until a hedge is due; undefined when there will be none. */
-  #hedgeInMs(running: ReadonlySet<Attempt>): number | undefined {
-    const [attempt] = running;
-    const [next] = this.#left;
-    if (running.size !== 1 || attempt === undefined || next === undefined) return undefined;
-    if (!Number.isFinite(attempt.lateAtMs) || isDown(this.#options.placement.topology, next)) return undefined;
-    return Math.max(0, attempt.lateAtMs - this.#modules.clock.monotonicMs());
+  /** Milliseconds until all that run are late; undefined when nothing would come of it. */
+  #lateInMs(running: ReadonlySet<Attempt>): number | undefined {
+    const lateAtMs = Math.max(...[...running].map((attempt) => attempt.lateAtMs));
+    const inMs = Math.max(0, lateAtMs - this.#modules.clock.monotonicMs());
+    return this.#modules.findings.isDenied || this.#mayHedge(running) ? inMs : undefined;
   }
 
-  #hedge(running: Set<Attempt>, range: ByteRange): void {
-    if (this.leftMs() > 0 && this.#modules.hedges.tryHedge()) {
-      running.add(this.#start(range));
-      return;
-    }
-    for (const attempt of running) attempt.lateAtMs = Number.POSITIVE_INFINITY;
+  #mayHedge(running: ReadonlySet<Attempt>): boolean {
+    const [attempt] = running;
+    const [next] = this.#left;
+    return running.size === 1 && attempt?.isHedgeRefused === false && next !== undefined && !this.#isDown(next);
+  }
+
+  #isDown(nodeId: string): boolean {
+    return isDown(this.#options.placement.topology, nodeId);
+  }
+
+  /** Asks another replica beside those that are late, which are not waited for when the blob counts as missing already. */
+  #onLate(running: Set<Attempt>, range: ByteRange): void {
+    const { findings, hedges } = this.#modules;
+    if (this.#mayHedge(running) && this.#leftMs() > 0 && hedges.tryHedge()) running.add(this.#start(range, true));
+    else if (findings.isDenied) throw findings.verdict();
+    else for (const attempt of running) attempt.isHedgeRefused = true;
+  }
+
+  #take(attempt: Attempt, replica: OpenReplica): OpenReplica {
+    const { hedges } = this.#modules;
+    if (attempt.isHedge) hedges.end('won');
+    hedges.record(attempt.nodeId, this.#elapsedMs(attempt), 'WELL');
+    return replica;
   }
 
   #fail(attempt: Attempt, error: unknown): void {
     const { hedges, findings } = this.#modules;
+    if (attempt.isHedge) hedges.end('lost');
     if (hasCode(error, 'DEADLINE_EXCEEDED')) hedges.record(attempt.nodeId, this.#elapsedMs(attempt), 'OVERTAKEN');
     findings.add(attempt.nodeId, attempt.endpoint, error);
   }
 
   /** It is not blamed for being slower, and comes last if the other breaks off. */
   #overtake(attempt: Attempt): void {
-    this.#modules.hedges.record(attempt.nodeId, this.#elapsedMs(attempt), 'OVERTAKEN');
+    const { hedges } = this.#modules;
+    if (attempt.isHedge) hedges.end('lost');
+    hedges.record(attempt.nodeId, this.#elapsedMs(attempt), 'OVERTAKEN');
     attempt.life.abort(new StratumError('CANCELLED', `another replica was faster than ${attempt.nodeId}`));
     this.#left.push(attempt.nodeId);
   }

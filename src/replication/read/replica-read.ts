@@ -7,13 +7,12 @@ import { corruptCopy, type ReadFindings } from './read-findings.ts';
 import type { ReadLife } from './read-life.ts';
 import type { QuorumReaderModules } from './reader-settings.ts';
 import type { ReplicaRace } from './replica-race.ts';
+import type { SuspectCopies } from './suspect-copies.ts';
 
 /** The read, and how it is limited. */
 export interface ReplicaReadOptions {
   readonly oid: Oid;
   readonly range: ByteRange;
-  /** Milliseconds. */
-  readonly stallTimeoutMs: number;
   /** Bytes up to which a whole blob is verified before it is delivered. */
   readonly bufferedBytesMax: number;
 }
@@ -29,6 +28,7 @@ export interface ReplicaReadModules extends Pick<QuorumReaderModules, 'clock'> {
   readonly life: ReadLife;
   readonly race: ReplicaRace;
   readonly findings: ReadFindings;
+  readonly suspects: SuspectCopies;
 }
 
 /**
@@ -170,7 +170,7 @@ export class ReplicaRead {
   /** All bytes were delivered: what remains to be said is whether they were right. */
   #complete(): void {
     const { oid } = this.#options;
-    const { clock, findings } = this.#modules;
+    const { clock, findings, suspects } = this.#modules;
     this.#replica?.finish(clock);
     this.#replica = undefined;
     const got = this.#hash?.digest('hex');
@@ -179,6 +179,7 @@ export class ReplicaRead {
       this.#close({ kind: 'DONE' });
       return;
     }
+    suspects.add(oid, this.#suppliers);
     const suppliers = [...this.#suppliers];
     const [only] = suppliers;
     // Of several, nobody can tell whose bytes were wrong.
@@ -212,8 +213,7 @@ export class ReplicaRead {
 
   #stepLimits(): StepLimits {
     const { clock, life, race } = this.#modules;
-    const stallMs = Math.min(this.#options.stallTimeoutMs, race.leftMs());
-    return { clock, stallMs, signal: life.signal };
+    return { clock, stallMs: race.stallMs(), signal: life.signal };
   }
 }
 

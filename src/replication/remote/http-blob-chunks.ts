@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { StratumError } from '../../base/errors.ts';
-import { blobHeaders, fromHttpError } from '../../rpc/blob-http.ts';
+import type { Oid } from '../../base/oid.ts';
+import { blobHeaders } from '../../rpc/blob-http.ts';
+import { answeredError } from './answered-error.ts';
 import type { CallLife, CallPlace } from './call-life.ts';
 import { connectionError, garbled } from './connection-error.ts';
 
@@ -9,6 +11,7 @@ import { connectionError, garbled } from './connection-error.ts';
  * error, or with one for a connection that broke. Ended early, it closes its connection.
  */
 export class HttpBlobChunks implements AsyncIterableIterator<Buffer> {
+  readonly #oid: Oid;
   readonly #bytes: number;
   readonly #place: CallPlace;
   readonly #response: IncomingMessage;
@@ -18,9 +21,10 @@ export class HttpBlobChunks implements AsyncIterableIterator<Buffer> {
   #receivedBytes = 0;
 
   constructor(
-    options: { readonly bytes: number; readonly place: CallPlace },
+    options: { readonly oid: Oid; readonly bytes: number; readonly place: CallPlace },
     modules: { readonly response: IncomingMessage; readonly life: CallLife },
   ) {
+    this.#oid = options.oid;
     this.#bytes = options.bytes;
     this.#place = options.place;
     this.#response = modules.response;
@@ -62,7 +66,7 @@ export class HttpBlobChunks implements AsyncIterableIterator<Buffer> {
   /** The body has ended as HTTP wants it; the node may have more to say. */
   #checkEnd(): void {
     const said = this.#response.trailers[blobHeaders.error];
-    if (said !== undefined) throw fromHttpError(Buffer.from(said, 'base64'));
+    if (said !== undefined) throw answeredError(Buffer.from(said, 'base64'), this.#oid, this.#place);
     if (this.#receivedBytes === this.#bytes) return;
     const { endpoint, method } = this.#place;
     const message = `${method} at ${endpoint} ended after ${this.#receivedBytes} of ${this.#bytes} bytes`;

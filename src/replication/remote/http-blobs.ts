@@ -1,10 +1,12 @@
-import { Agent, type ClientRequest, type IncomingMessage, request as startRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as startRequest } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import type { Oid } from '../../base/oid.ts';
 import { KiB } from '../../base/units.ts';
-import { blobHeaders, blobPathPrefix, blobTimeoutMsMax, fromHttpError } from '../../rpc/blob-http.ts';
+import { answerChecksum, blobHeaders, blobPathPrefix, blobTimeoutMsMax, requestChecksum } from '../../rpc/blob-http.ts';
 import type { BlobSource } from '../blob-source.ts';
 import type { BlobStream, ByteRange, Fence, NodeCallOptions } from '../node-io.ts';
+import { answeredError } from './answered-error.ts';
+import { BlobAgent } from './blob-agent.ts';
 import { CallLife, type CallPlace } from './call-life.ts';
 import { connectionError, garbled } from './connection-error.ts';
 import { HttpBlobChunks } from './http-blob-chunks.ts';
@@ -22,21 +24,30 @@ const readAheadBytes = 512 * KiB;
 /** Bytes of an answer that is no blob: an error with all its causes. */
 const errorBytesMax = 256 * KiB;
 
+/** What the requests are made with. */
+export interface HttpBlobsModules {
+  readonly clock: Clock;
+  /** Where a request that is made now belongs in a trace; sent in the header of that name. */
+  readonly traceparent?: (() => string | undefined) | undefined;
+}
+
 /** Large blobs to and from one node, over HTTP/1.1; src/rpc/blob-http.ts describes the requests. */
 export class HttpBlobs {
   readonly #endpoint: string;
   readonly #clock: Clock;
+  readonly #traceparent: (() => string | undefined) | undefined;
   readonly #address: { readonly host: string; readonly port: number };
-  readonly #agent = new Agent({
+  readonly #agent = new BlobAgent({
     ...{ keepAlive: true, highWaterMark: readAheadBytes },
     maxSockets: connectionsMax,
     maxFreeSockets: idleConnectionsMax,
     timeout: idleTimeoutMs,
   });
 
-  constructor(options: { readonly endpoint: string }, modules: { readonly clock: Clock }) {
+  constructor(options: { readonly endpoint: string }, modules: HttpBlobsModules) {
     this.#endpoint = options.endpoint;
     this.#clock = modules.clock;
+    this.#traceparent = modules.traceparent;
     const colon = options.endpoint.lastIndexOf(':');
     const host = options.endpoint.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
     this.#address = { host, port: Number(options.endpoint.slice(colon + 1)) };
@@ -61,11 +72,11 @@ export class HttpBlobs {
       const isWanted = Promise.race([asked, answered.then(() => false)]);
       const sending = isWanted.then((wanted) => (wanted ? sendBody(source, request, answered) : undefined));
       const [response] = await Promise.all([answered, sending.catch((error: unknown) => abandon(request, error))]);
-      const existed = response.headers[blobHeaders.existed];
       const body = await bodyOf(response, life.signal, place);
       if (!request.writableEnded) request.destroy(); // Refused: the rest of the body would be taken for a request.
-      if (response.statusCode !== 200) throw fromHttpError(body);
-      return { existed: existed === 'true' };
+      if (response.statusCode !== 200) throw answeredError(body, source.oid, place);
+      checkAnswer(request, response, place);
+      return { existed: response.headers[blobHeaders.existed] === 'true' };
     } finally {
       life.end();
     }
@@ -81,11 +92,11 @@ export class HttpBlobs {
       const request = this.#request('GET', oid, headers, options);
       request.end();
       const response = await answerTo(request, life.signal, place);
-      if (response.statusCode !== 200) throw fromHttpError(await bodyOf(response, life.signal, place));
-      const size = sizeOf(response, place);
-      const rest = Math.max(0, size - range.offset);
+      if (response.statusCode !== 200) throw answeredError(await bodyOf(response, life.signal, place), oid, place);
+      const size = sizeOf(request, response, place, range.offset);
+      const rest = size - range.offset;
       const bytes = Math.min(rest, range.length ?? rest);
-      return { size, chunks: new HttpBlobChunks({ bytes, place }, { response, life }) };
+      return { size, chunks: new HttpBlobChunks({ oid, bytes, place }, { response, life }) };
     } catch (error) {
       life.end();
       throw error;
@@ -103,12 +114,16 @@ export class HttpBlobs {
     headers: Readonly<Record<string, string | number>>,
     { timeoutMs }: NodeCallOptions,
   ): ClientRequest {
+    const path = `${blobPathPrefix}${oid}`;
+    const timed = {
+      ...headers,
+      [blobHeaders.timeoutMs]: Math.min(blobTimeoutMsMax, Math.max(1, Math.ceil(timeoutMs))),
+    };
+    const checksum = requestChecksum({ method, path }, timed);
+    const traceparent = this.#traceparent?.();
     return startRequest({
-      ...this.#address,
-      agent: this.#agent,
-      method,
-      path: `${blobPathPrefix}${oid}`,
-      headers: { ...headers, [blobHeaders.timeoutMs]: Math.min(blobTimeoutMsMax, Math.max(1, Math.ceil(timeoutMs))) },
+      ...{ ...this.#address, agent: this.#agent, method, path },
+      headers: { ...timed, [blobHeaders.checksum]: checksum, ...(traceparent === undefined ? {} : { traceparent }) },
     });
   }
 }
@@ -149,10 +164,23 @@ async function bodyOf(response: IncomingMessage, signal: AbortSignal, place: Cal
   return Buffer.concat(chunks);
 }
 
-function sizeOf(response: IncomingMessage, place: CallPlace): number {
-  const text = response.headers[blobHeaders.size];
-  const size = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : undefined;
-  if (size !== undefined && Number.isSafeInteger(size)) return size;
-  response.destroy();
-  throw garbled(place, 'no size');
+/** The size of the whole blob that an answer gives; DATA_CORRUPT for none, and for one that does not reach to `offset`. */
+function sizeOf(request: ClientRequest, response: IncomingMessage, place: CallPlace, offset: number): number {
+  try {
+    checkAnswer(request, response, place);
+    const text = response.headers[blobHeaders.size];
+    const size = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+    if (size === undefined || !Number.isSafeInteger(size)) throw garbled(place, 'no size');
+    if (size < offset) throw garbled(place, `${size} bytes where byte ${offset} was asked for`);
+    return size;
+  } catch (error) {
+    response.destroy();
+    throw error;
+  }
+}
+
+/** DATA_CORRUPT for an answer that is not as it was sent, or is one to another request. */
+function checkAnswer({ method, path }: ClientRequest, { headers }: IncomingMessage, place: CallPlace): void {
+  if (headers[blobHeaders.checksum] === answerChecksum({ method, path }, headers)) return;
+  throw garbled(place, 'headers that do not fit their checksum');
 }

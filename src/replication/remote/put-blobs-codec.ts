@@ -1,6 +1,7 @@
 import { StratumError } from '../../base/errors.ts';
 import { oidToBytes } from '../../base/oid.ts';
 import { decodeErrorDetail } from '../../rpc/error-detail.ts';
+import { encodeFence } from '../../rpc/fence-codec.ts';
 import { ErrorDetail } from '../../rpc/gen/stratum/v1/errors.ts';
 import type { PutBlobsRequest, PutBlobsResponse } from '../../rpc/gen/stratum/v1/object.ts';
 import type { PutFate, SmallBlob } from '../../store/blob-store.ts';
@@ -27,7 +28,7 @@ function fenceOfKey(key: string): Fence {
 export const putBlobsCodec: SharedStreamCodec<SmallBlob, PutBlobsRequest, PutBlobsResponse, PutFate> = {
   bytesOf: ({ content }) => content.length + overheadBytes,
   encode: (items, key) => ({
-    fence: fenceOfKey(key),
+    fence: encodeFence(fenceOfKey(key)),
     blobs: items.map(({ oid, content }) => ({ oid: oidToBytes(oid), content })),
   }),
   decode: ({ results }, items) =>

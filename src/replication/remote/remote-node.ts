@@ -30,6 +30,8 @@ export interface RemoteNodeOptions {
 export interface RemoteNodeModules {
   readonly pool: ChannelPool;
   readonly clock: Clock;
+  /** Gives the header `traceparent` of a call; small blobs have none, for their streams carry the calls of many. */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface RemoteNodeModules {
 const flight = { countMax: 4_096, bytesMax: 16 * MiB, waitingMax: 100_000 };
 
 /**
- * An object node of another process. Small blobs share one stream of gRPC each way; large ones have a
+ * An object node of another process. Small blobs share one stream of frames each way (src/rpc/blob-frames.ts), large ones have a
  * request of HTTP/1.1 each, on the same port (src/rpc/blob-http.ts); everything else is a call.
  */
 export class RemoteNode implements NodeIo {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ClientRequest } from 'node:http';
 import { UntilAnswered } from '../../rpc/until-answered.ts';
 import type { BlobSource } from '../blob-source.ts';
+import { LentBuffers } from './lent-buffers.ts';
 import { wrongSize } from './read-source.ts';
 
 /**
@@ -10,7 +11,8 @@ import { wrongSize } from './read-source.ts';
  */
 export async function sendBody(source: BlobSource, request: ClientRequest, answered: Promise<unknown>): Promise<void> {
   const untilAnswered = new UntilAnswered(answered);
-  const chunks = source.open()[Symbol.asyncIterator]();
+  const buffers = new LentBuffers();
+  const chunks = source.open(buffers.lend)[Symbol.asyncIterator]();
   let sentBytes = 0;
   let exhausted = false;
   const stopped = new AbortController();
@@ -21,7 +23,9 @@ export async function sendBody(source: BlobSource, request: ClientRequest, answe
       if (step.done === true) break;
       sentBytes += step.value.length;
       if (sentBytes > source.size) throw wrongSize(source, `more than ${source.size} bytes`);
-      if (!request.write(step.value)) await untilAnswered.wait(once(request, 'drain', { signal: stopped.signal }));
+      const chunk = step.value;
+      const written = (error?: Error | null) => error || buffers.takeBack(chunk);
+      if (!request.write(chunk, written)) await untilAnswered.wait(once(request, 'drain', { signal: stopped.signal }));
     }
     exhausted = true;
     if (sentBytes < source.size) throw wrongSize(source, `only ${sentBytes} bytes`);

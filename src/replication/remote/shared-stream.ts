@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts';
-import { StratumError } from '../../base/errors.ts';
-import { fromRpcError } from '../../rpc/error-mapping.ts';
+import { asStratumError, StratumError } from '../../base/errors.ts';
 import type { CallPlace } from './call-life.ts';
 import { SharedCall, type SharedQuestion } from './shared-call.ts';
 
@@ -14,7 +13,7 @@ export interface SharedStreamCodec<Item, Request, Response, Answer> {
   decode(response: Response, items: readonly Item[]): readonly Answer[];
 }
 
-/** A stream of messages both ways, as gRPC has it. */
+/** A stream of messages both ways; after "end" or "error", which comes once, it says nothing more. */
 export interface MessageStream<Request, Response> {
   /** False when the peer is behind; "drain" tells when it has caught up. */
   write(request: Request): boolean;
@@ -160,7 +159,7 @@ export class SharedStream<Item, Request, Response, Answer> {
       this.#isFull = false;
       this.#schedule();
     });
-    stream.on('error', (error: unknown) => broke(fromRpcError(error, { ...this.#options, timeoutMs: Infinity })));
+    stream.on('error', (error: unknown) => broke(asStratumError(error)));
     stream.on('end', () => broke(unreachable(this.#options, 'the node ended the stream')));
     this.#stream = stream;
     this.#watchForIdleness(this.#options.idleMs);

@@ -1,31 +1,29 @@
-import { Metadata } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
 import type { StratumError } from '../../base/errors.ts';
 import type { Oid } from '../../base/oid.ts';
 import { MiB } from '../../base/units.ts';
-import type { ChannelPool } from '../../rpc/channel-pool.ts';
-import {
-  type GetBlobsRequest,
-  type GetBlobsResponse,
-  ObjectServiceClient,
-  ObjectServiceService,
-  type PutBlobsRequest,
-  type PutBlobsResponse,
+import { FrameRoom } from '../../rpc/frame-room.ts';
+import type {
+  GetBlobsRequest,
+  GetBlobsResponse,
+  PutBlobsRequest,
+  PutBlobsResponse,
 } from '../../rpc/gen/stratum/v1/object.ts';
-import { decodeGetBlobsResponse, encodePutBlobsRequest } from '../../rpc/small-blob-codec.ts';
+import { getBlobsStream, putBlobsStream } from '../../rpc/small-blob-frames.ts';
 import type { PutFate, SmallBlob, SmallBlobAnswer } from '../../store/blob-store.ts';
+import { FrameStream } from './frame-stream.ts';
 import { getBlobsCodec } from './get-blobs-codec.ts';
 import { putBlobsCodec } from './put-blobs-codec.ts';
 import { SharedStream } from './shared-stream.ts';
 
-/** Messages of each kind that are on their way to a node at once: the node works on as many as it takes ahead. */
-const messagesMax = 4;
-
 /** Of PutBlobs: a message holds what a node writes in one commit, and stays below the 4 MiB of object.proto. */
-const put = { messagesMax, itemsMax: 1_024, bytesMax: MiB };
+const put = { messagesMax: 4, itemsMax: 1_024, bytesMax: MiB };
 
-/** Of GetBlobs: even if each blob is 64 KiB, an answer is one message. */
-const get = { messagesMax, itemsMax: 64, bytesMax: MiB };
+/**
+ * Of GetBlobs: few and large messages, for each costs both ends a turn and the kernel a wake-up (docs/performance.md).
+ * While one answer is on its way, the node makes the next. Answers above 4 MiB come in parts.
+ */
+const get = { messagesMax: 2, itemsMax: 256, bytesMax: MiB };
 
 /** Long enough to serve the next burst, short enough not to be held for a node that nobody asks. */
 const idleMs = 30_000;
@@ -38,35 +36,18 @@ export class SmallBlobStreams {
   readonly #put: SharedStream<SmallBlob, PutBlobsRequest, PutBlobsResponse, PutFate>;
   readonly #get: SharedStream<Oid, GetBlobsRequest, GetBlobsResponse, SmallBlobAnswer | StratumError>;
 
-  constructor(
-    { endpoint }: { readonly endpoint: string },
-    { pool, clock }: { readonly pool: ChannelPool; readonly clock: Clock },
-  ) {
-    const { putBlobs, getBlobs } = ObjectServiceService;
-    const client = () => pool.client(ObjectServiceClient, endpoint);
-    const openPut = () =>
-      client().makeBidiStreamRequest(
-        putBlobs.path,
-        encodePutBlobsRequest,
-        putBlobs.responseDeserialize,
-        new Metadata(),
-        {},
-      );
-    const openGet = () =>
-      client().makeBidiStreamRequest(
-        getBlobs.path,
-        getBlobs.requestSerialize,
-        decodeGetBlobsResponse,
-        new Metadata(),
-        {},
-      );
+  constructor({ endpoint }: { readonly endpoint: string }, { clock }: { readonly clock: Clock }) {
+    const room = new FrameRoom();
+    const place = { endpoint, ...addressOf(endpoint) };
+    const ofPut = { ...place, method: 'ObjectService.PutBlobs' };
+    const ofGet = { ...place, method: 'ObjectService.GetBlobs' };
     this.#put = new SharedStream(
-      { ...put, endpoint, method: 'ObjectService.PutBlobs', idleMs, stallMs },
-      { clock, codec: putBlobsCodec, open: openPut },
+      { ...put, ...ofPut, idleMs, stallMs },
+      { clock, codec: putBlobsCodec, open: () => new FrameStream(ofPut, { stream: putBlobsStream, room }) },
     );
     this.#get = new SharedStream(
-      { ...get, endpoint, method: 'ObjectService.GetBlobs', idleMs, stallMs },
-      { clock, codec: getBlobsCodec, open: openGet },
+      { ...get, ...ofGet, idleMs, stallMs },
+      { clock, codec: getBlobsCodec, open: () => new FrameStream(ofGet, { stream: getBlobsStream, room }) },
     );
   }
 
@@ -85,4 +66,9 @@ export class SmallBlobStreams {
     this.#put.close();
     this.#get.close();
   }
+}
+
+function addressOf(endpoint: string): { readonly host: string; readonly port: number } {
+  const colon = endpoint.lastIndexOf(':');
+  return { host: endpoint.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port: Number(endpoint.slice(colon + 1)) };
 }

@@ -245,9 +245,9 @@ describe('TopologyView', () => {
     const first = await feed.watch(1, clock);
     first.say(fullSync(formedCluster()));
     await settle();
-    view.refresh(version);
+    view.catchUpTo(version);
     expect(first.signal.aborted).toBe(false);
-    view.refresh(version + 1n);
+    view.catchUpTo(version + 1n);
     expect(first.signal.aborted).toBe(true);
     expect((await feed.watch(2, clock)).sinceVersion).toBe(version);
   });

@@ -67,7 +67,7 @@ function sampleMembership(changes: Partial<MembershipModules> = {}, options: Par
     { registration: sampleRegistration(), ...options },
     {
       client: coordinators,
-      view: { current: () => undefined, refresh: () => undefined },
+      view: { current: () => undefined, catchUpTo: () => undefined },
       clock,
       random: { ...systemRandom, next: () => 0.999 },
       log,
@@ -165,7 +165,7 @@ describe('Membership', () => {
   it('names the version that it works from', async () => {
     const topology = { ...emptyCluster(), version: 9n };
     const { coordinators, membership } = sampleMembership({
-      view: { current: () => topology, refresh: () => undefined },
+      view: { current: () => topology, catchUpTo: () => undefined },
     });
     await membership.start();
     await settle();
@@ -176,7 +176,7 @@ describe('Membership', () => {
     const refreshed: bigint[] = [];
     let version = 1n;
     const { coordinators, membership, pass } = sampleMembership({
-      view: { current: () => ({ ...emptyCluster(), version }), refresh: (named) => refreshed.push(named) },
+      view: { current: () => ({ ...emptyCluster(), version }), catchUpTo: (named) => refreshed.push(named) },
     });
     coordinators.answer = { ...coordinators.answer, version: 2n, refreshRequired: true };
     await membership.start();
@@ -319,7 +319,7 @@ describe('Membership with a real coordinator', () => {
         { registration: sampleRegistration({ generationId }) },
         {
           client: coordinators.client([address]),
-          view: { current: () => undefined, refresh: () => undefined },
+          view: { current: () => undefined, catchUpTo: () => undefined },
           clock: systemClock,
           random: systemRandom,
           log: recordingLog(),

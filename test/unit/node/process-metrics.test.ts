@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exposeBreakers, exposePool } from '../../../src/node/expose-connections.ts';
 import { exposeHints, hintMetrics } from '../../../src/node/expose-hints.ts';
 import { exposeStore, storeMetrics } from '../../../src/node/expose-store.ts';
+import { hedgeMetrics } from '../../../src/node/hedge-metrics.ts';
 import { objectCallMetrics } from '../../../src/node/object-call-metrics.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { manualClock } from '../base/manual-clock.ts';
@@ -34,6 +35,17 @@ describe('the metrics of a process', () => {
       'stratum_pool_evictions_total{reason="age"} 0',
       'stratum_pool_evictions_total{reason="idle"} 0',
       'stratum_pool_evictions_total{reason="left"} 2',
+    ]);
+  });
+
+  it('tell of hedges', async () => {
+    const metrics = new Metrics();
+    const observer = hedgeMetrics(metrics);
+    for (const result of ['won', 'lost', 'won', 'refused'] as const) observer.hedged(result);
+    expect(await linesOf(metrics, 'stratum_quorum_hedges_total')).toEqual([
+      'stratum_quorum_hedges_total{result="won"} 2',
+      'stratum_quorum_hedges_total{result="lost"} 1',
+      'stratum_quorum_hedges_total{result="refused"} 1',
     ]);
   });
 

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { oidOf } from '../../../src/base/oid.ts';
 import { FileBlobSource } from '../../../src/replication/file-blob-source.ts';
 import { MemoryBlobSource } from '../../../src/replication/memory-blob-source.ts';
+import { chunkBytes } from '../../../src/rpc/limits.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stratum-source-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,6 +30,21 @@ describe('a blob source', () => {
       }
     },
   );
+
+  it('reads a file into the buffers that it is lent', async () => {
+    const content = Buffer.alloc(1_000_000, 'lent');
+    const path = join(folder, 'lent');
+    writeFileSync(path, content);
+    const lent = new Set<ArrayBufferLike>();
+    const lend = () => {
+      const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+      lent.add(buffer.buffer);
+      return buffer;
+    };
+    const got = await Array.fromAsync((await FileBlobSource.fromFile(path)).open(lend));
+    expect(Buffer.concat(got).equals(content)).toBe(true);
+    expect(got.every(({ buffer }) => lent.has(buffer))).toBe(true);
+  });
 
   it('says which file is missing', async () => {
     const path = join(folder, 'nothing');

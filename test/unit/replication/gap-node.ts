@@ -1,3 +1,4 @@
+import type { StratumError } from '../../../src/base/errors.ts';
 import { type Oid, oidOf } from '../../../src/base/oid.ts';
 import type { BlobSource } from '../../../src/replication/blob-source.ts';
 import type {
@@ -20,12 +21,16 @@ export class GapNode extends ScriptedNode {
   /** Copies with a flipped bit. */
   readonly damaged = new Set<Oid>();
   readonly #quarantined = new Set<Oid>();
+  /** When copies were put, where that matters; the others are as young as can be. */
+  readonly storedAtMs = new Map<Oid, number>();
   readonly asked: { readonly oids: readonly Oid[]; readonly verify: boolean }[] = [];
   readonly messages: (readonly Oid[])[] = [];
   /** Called before any answer to a reader; may throw or hang. */
   beforeRead: (oids: readonly Oid[], options: NodeCallOptions | undefined) => unknown = () => undefined;
   /** Called before any answer to `has`; may throw or hang. */
-  beforeHas: () => unknown = () => undefined;
+  beforeHas: (oids: readonly Oid[]) => unknown = () => undefined;
+  /** Called before a blob of many is stored; may give or throw what becomes of it instead. */
+  beforeTake: (oid: Oid) => StratumError | undefined = () => undefined;
 
   /** Stores content and gives its id. */
   hold(content: Buffer): Oid {
@@ -50,7 +55,7 @@ export class GapNode extends ScriptedNode {
     this.fences.push(fence);
     this.messages.push(blobs.map(({ oid }) => oid));
     await this.beforePut(fence, options);
-    return blobs.map(({ oid, content }) => this.#take(oid, content));
+    return blobs.map(({ oid, content }) => this.beforeTake(oid) ?? this.#take(oid, content));
   }
 
   override async getMany(oids: readonly Oid[], options?: NodeCallOptions): Promise<readonly SmallBlobAnswer[]> {
@@ -71,12 +76,17 @@ export class GapNode extends ScriptedNode {
 
   override async has(oids: readonly Oid[], verify = false): Promise<readonly BlobPresenceReport[]> {
     this.asked.push({ oids, verify });
-    await this.beforeHas();
+    await this.beforeHas(oids);
     return oids.map((oid) => {
       if (verify && this.damaged.has(oid)) this.#quarantined.add(oid);
       const content = this.blobs.get(oid);
       const presence = content === undefined ? 'MISSING' : this.#quarantined.has(oid) ? 'CORRUPT' : 'PRESENT';
-      return { oid, presence, size: content?.length ?? 0, storedAtMs: 0 };
+      return {
+        oid,
+        presence,
+        size: content?.length ?? 0,
+        storedAtMs: this.storedAtMs.get(oid) ?? Number.MAX_SAFE_INTEGER,
+      };
     });
   }
 
@@ -90,6 +100,7 @@ export class GapNode extends ScriptedNode {
     const got = oidOf(content);
     if (got !== oid) throw contentMismatch(oid, got);
     const existed = this.blobs.has(oid) && !this.#quarantined.has(oid);
+    this.storedAtMs.delete(oid);
     // A copy that is believed to be sound is kept as it is.
     if (!existed) {
       this.blobs.set(oid, content);

@@ -4,11 +4,12 @@ import type { BlobStream } from '../../../src/replication/node-io.ts';
 import { NodeLatencies } from '../../../src/replication/node-latency.ts';
 import type { QuorumCallOptions } from '../../../src/replication/object-api.ts';
 import { QuorumReader } from '../../../src/replication/read/quorum-reader.ts';
+import type { HedgeResult } from '../../../src/replication/read/read-observer.ts';
 import type { QuorumReaderOptions } from '../../../src/replication/read/reader-settings.ts';
 import type { GapReason, ReplicaGap } from '../../../src/replication/replica-gaps.ts';
 import { HashRing } from '../../../src/topology/hash-ring.ts';
 import type { NodeState } from '../../../src/topology/topology.ts';
-import { manualClock } from '../base/manual-clock.ts';
+import { type ManualClock, manualClock } from '../base/manual-clock.ts';
 import { healthy, ringOf, topologyOf } from './sample-ring.ts';
 import { directoryOf, hang, ScriptedNode } from './scripted-node.ts';
 
@@ -32,12 +33,14 @@ export function sampleReader(
   const topology = topologyOf(ringOf(states));
   const latencies = new NodeLatencies({ clock });
   const gaps = { note: (gap: ReplicaGap, reason: GapReason) => void noted.push([gap, reason]) };
+  const hedges: HedgeResult[] = [];
+  const readObserver = { hedged: (result: HedgeResult) => void hedges.push(result) };
   const reader = new QuorumReader(
     { stallTimeoutMs: 10_000, ...options },
-    { clock, topology, nodes: directoryOf(...nodes), latencies, gaps },
+    { clock, topology, nodes: directoryOf(...nodes), latencies, gaps, readObserver },
   );
   const gets = () => nodes.map((each) => each.gets);
-  return { clock, nodes, noted, topology, latencies, reader, gets };
+  return { clock, nodes, noted, hedges, topology, latencies, reader, gets };
 }
 
 /** The text of a blob, read to its end. */
@@ -49,6 +52,22 @@ export async function readText(reader: QuorumReader, id: Oid = oid, options?: Qu
 /** Lets everything happen that needs no time. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What comes of the work, and after how many milliseconds; time goes on until then. */
+export async function elapsing<T>(work: Promise<T>, clock: ManualClock): Promise<{ result: unknown; tookMs: number }> {
+  const beganMs = clock.monotonicMs();
+  let result: { readonly is: unknown } | undefined;
+  const end = (is: unknown) => {
+    result = { is };
+  };
+  work.then(end, end);
+  for (;;) {
+    await settle();
+    if (result !== undefined) return { result: result.is, tookMs: clock.monotonicMs() - beganMs };
+    if (clock.monotonicMs() - beganMs > 60_000) throw new Error('the work does not end within a minute');
+    clock.advance(10);
+  }
 }
 
 /** A node that sends some chunks and then fails, or sends no more when there is no error. */

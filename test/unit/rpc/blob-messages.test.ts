@@ -24,7 +24,7 @@ describe('the serializers of blob streams', () => {
   });
 
   it('write every other message as the generated encoder does', () => {
-    const header = { oid: Buffer.alloc(32, 1), size: 2n ** 40n, fence: { term: 1n, ringEpoch: 2n } };
+    const header = { oid: Buffer.alloc(32, 1), size: 2n ** 40n, fence: { term: 1n, ringEpoch: 2n, checksum: 3 } };
     const request = { part: { $case: 'header', value: header } } as const;
     expect(requestDeserialize(requestSerialize(request))).toEqual(request);
     const response = { part: { $case: 'size', value: 2n ** 63n } } as const;

@@ -1,3 +1,4 @@
+import { createServer as createHttp2Server } from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -145,6 +146,7 @@ describe('ChannelPool', () => {
     });
     const proxy = await proxied(await serve({ getBlob }));
     const clock = manualClock();
+    closers.push(() => clock.advance(0)); // When the pool has been closed.
     const pool = poolOf({ ageMaxMs: 1_000 }, { clock });
     const stream = read(pool, proxy.address);
     expect((await stream.next()).value).toEqual(sizeMessage(1n));
@@ -154,6 +156,7 @@ describe('ChannelPool', () => {
     clock.advance(1);
     await has(pool, proxy.address);
     expect(proxy.connections()).toBe(2);
+    clock.advance(0);
     resolve();
     expect((await stream.next()).value).toEqual(sizeMessage(2n));
     expect((await stream.next()).done).toBe(true);
@@ -169,6 +172,7 @@ describe('ChannelPool', () => {
     const busy = await serve({ getBlob });
     const [gone, other] = [await listening(createServer()), await serve()];
     const clock = manualClock();
+    closers.push(() => clock.advance(0)); // When the pool has been closed.
     const pool = poolOf({ idleMaxMs: 300_000 }, { clock });
     pool.client(ObjectServiceClient, gone);
     const stream = read(pool, busy);
@@ -179,6 +183,7 @@ describe('ChannelPool', () => {
     clock.advance(60_000);
     await has(pool, other);
     expect(pool.stats()).toMatchObject({ size: 2, evictions: { idle: 1 } });
+    clock.advance(0);
     expect(pool.ticket(gone)).toBeUndefined();
     await stream.return();
   });
@@ -213,6 +218,40 @@ describe('ChannelPool', () => {
     while (pool.stats().health.ready > 0) await systemClock.sleep(10);
     await has(pool, proxy.address);
     expect(proxy.connections()).toBe(2);
+  });
+
+  const endings: readonly [string, (pool: ChannelPool, address: string) => void][] = [
+    ['evicted', (pool, address) => pool.evict(address, pool.ticket(address))],
+    ['dropped', (pool, address) => pool.drop(address)],
+    ['closed with its pool', (pool) => pool.close()],
+  ];
+  it.for(endings)('opens no connection for a channel that was %s after it had failed', async ([_, end]) => {
+    const gone = createServer();
+    const address = await listening(gone);
+    await new Promise((resolve) => gone.close(resolve));
+    const [pool, other] = [poolOf(), poolOf()];
+    await expect(has(pool, address)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    // A little behind in the same back-off, and left open: when it is connected, the first one would be so too.
+    await expect(has(other, address)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    let connections = 0;
+    const back = createHttp2Server().on('connection', () => {
+      connections += 1;
+    });
+    back.listen(Number(address.split(':')[1]), '127.0.0.1');
+    closers.push(() => back.close());
+    end(pool, address);
+    while (other.stats().health.ready === 0) await systemClock.sleep(10);
+    expect(connections).toBe(1);
+  });
+
+  it.for(endings)('opens no connection for a channel that was %s before its first call had begun', async ([_, end]) => {
+    const proxy = await proxied(await serve());
+    const [pool, other] = [poolOf(), poolOf()];
+    const failed = expect(has(pool, proxy.address)).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    end(pool, proxy.address);
+    await failed;
+    await has(other, proxy.address);
+    expect(proxy.connections()).toBe(1);
   });
 
   it('tells of an address where nobody listens', async () => {

@@ -19,6 +19,7 @@ interface SentSpan {
 async function collector() {
   const spans: SentSpan[] = [];
   const paths: (string | undefined)[] = [];
+  const resources: SentSpan['attributes'][] = [];
   const { promise: asked, resolve: wasAsked } = Promise.withResolvers<void>();
   let hangs = false;
   const server = createServer(async (request, response) => {
@@ -26,7 +27,10 @@ async function collector() {
     wasAsked();
     if (hangs) return;
     const body = JSON.parse(Buffer.concat(await Array.fromAsync(request)).toString());
-    for (const { scopeSpans } of body.resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
+    for (const { resource, scopeSpans } of body.resourceSpans) {
+      resources.push(resource.attributes);
+      for (const scope of scopeSpans) spans.push(...scope.spans);
+    }
     response.setHeader('content-type', 'application/json').end('{}');
   });
   server.listen(0, '127.0.0.1');
@@ -43,10 +47,10 @@ async function collector() {
     hangs = true;
     return asked;
   };
-  return { spans, paths, hang };
+  return { spans, paths, resources, hang };
 }
 
-function attributesOf(span: SentSpan | undefined): Record<string, unknown> {
+function attributesOf(span: Pick<SentSpan, 'attributes'> | undefined): Record<string, unknown> {
   return Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]));
 }
 
@@ -84,6 +88,20 @@ describe('Tracing', () => {
       'stratum.result': 'OK',
     });
     expect(new Set(paths)).toEqual(new Set(['/v1/traces']));
+  });
+
+  it.each([
+    ['stratum', {}, 'stratum'],
+    ['what OTEL_SERVICE_NAME says', { OTEL_SERVICE_NAME: 'blobs' }, 'blobs'],
+    ['what OTEL_RESOURCE_ATTRIBUTES says', { OTEL_RESOURCE_ATTRIBUTES: 'service.name=ours' }, 'ours'],
+  ])('is the service %s, and an instance by its node id', async (_, environment, name) => {
+    const { resources } = await collector();
+    for (const [key, value] of Object.entries(environment)) vi.stubEnv(key, value);
+    const tracing = tracingOf('o1');
+    tracing.calling(call).end('OK', 0);
+    await tracing.stop();
+    const attributes = attributesOf({ attributes: resources[0] ?? [] });
+    expect(attributes).toMatchObject({ 'service.name': name, 'service.instance.id': 'o1', 'service.version': '1' });
   });
 
   it('knows its place only within a span, and each call its own', async () => {

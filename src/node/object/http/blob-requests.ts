@@ -7,19 +7,48 @@ import { blobHeaders, blobPathPrefix, blobTimeoutMsMax, toHttpError } from '../.
 import type { ObjectModules } from '../object-modules.ts';
 import { invalidField } from '../request-fields.ts';
 import { giveBlob } from './give-blob.ts';
-import { headerNumber } from './header-fields.ts';
+import { checkRequest, headerNumber } from './header-fields.ts';
 import { takeBlob } from './take-blob.ts';
 
 /** How long a caller may go on sending after it was refused, in milliseconds: time to read the refusal. */
 const lingerMs = 5_000;
 
+/**
+ * Connections that may ask for blobs at once, each of which may hold a file open. One client has at most 32 to a
+ * node (http-blobs.ts). A connection that has not asked yet is closed by the listener's own time limits.
+ */
+const connectionsDefault = 1_024;
+
+/** When a caller that was refused for want of connections may come back, in milliseconds. */
+const retryAfterMs = 1_000;
+
 const methods = { PUT: takeBlob, GET: giveBlob };
 
+/** Values of who serves the blobs; each has a default. */
+interface BlobRequestsOptions {
+  /** Connections that may ask; OVERLOADED and closed beyond it. */
+  readonly connectionsMax?: number;
+}
+
 /** Serves the blobs of a node over HTTP/1.1, as src/rpc/blob-http.ts describes it. */
-export function blobRequests(modules: ObjectModules): RequestListener {
+export function blobRequests(
+  modules: ObjectModules,
+  { connectionsMax = connectionsDefault }: BlobRequestsOptions = {},
+): RequestListener {
+  const connections = new Set<Socket>();
   const busy = new WeakSet<Socket>();
   return (request, response) => {
     const { socket } = request;
+    if (!connections.has(socket)) {
+      if (connections.size >= connectionsMax) {
+        response.shouldKeepAlive = false;
+        const message = `${connectionsMax} connections ask this node for blobs already`;
+        refuse(response, new StratumError('OVERLOADED', message, { retryAfterMs }));
+        return;
+      }
+      connections.add(socket);
+      socket.once('close', () => connections.delete(socket));
+    }
     if (busy.has(socket)) {
       // No client of ours sends a request before it has the last answer; each would hold a file open.
       socket.destroy();
@@ -38,6 +67,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, module
   response.once('close', leave);
   let timer: Timer | undefined;
   try {
+    checkRequest(request);
     const timeoutMs = headerNumber(request, blobHeaders.timeoutMs, blobTimeoutMsMax);
     timer = modules.clock.after(timeoutMs, () => request.socket.destroy());
     await handlerOf(request)(request, response, { ...modules, oid: oidOfPath(request), signal: ending.signal });

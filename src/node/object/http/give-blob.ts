@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { blobHeaders } from '../../../rpc/blob-http.ts';
+import { answerChecksum, blobHeaders, blobPathPrefix } from '../../../rpc/blob-http.ts';
 import { invalidField } from '../request-fields.ts';
 import type { BlobRequest } from './blob-request.ts';
 import { responseRoom } from './response-room.ts';
@@ -15,9 +15,13 @@ export async function giveBlob(
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     signal.throwIfAborted();
-    response.writeHead(200, { [blobHeaders.size]: size, trailer: blobHeaders.error });
+    const headers = { [blobHeaders.size]: size };
+    const checksum = answerChecksum({ method: 'GET', path: `${blobPathPrefix}${oid}` }, headers);
+    response.writeHead(200, { ...headers, [blobHeaders.checksum]: checksum, trailer: blobHeaders.error });
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      if (!response.write(next.value)) await responseRoom(response, signal);
+      const chunk = next.value;
+      const written = (error?: Error | null) => error || chunks.release?.(chunk);
+      if (!response.write(chunk, written)) await responseRoom(response, signal);
     }
     response.end();
   } finally {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { blobHeaders, requestChecksum } from '../../../rpc/blob-http.ts';
 import { invalidField } from '../request-fields.ts';
 
 const uint64Max = 2n ** 64n - 1n;
@@ -16,4 +17,12 @@ export function headerNumber(request: IncomingMessage, name: string, max: number
   const value = headerBigInt(request, name);
   if (value <= BigInt(max)) return Number(value);
   throw invalidField(name, `${value}`, `at most ${max}`);
+}
+
+/** INVALID_ARGUMENT for a request that is not as it was sent: nothing of it is to be believed. */
+export function checkRequest({ method = '', url = '', headers }: IncomingMessage): void {
+  const said = headers[blobHeaders.checksum];
+  const fitting = requestChecksum({ method, path: url }, headers);
+  if (said === fitting) return;
+  throw invalidField(blobHeaders.checksum, said === undefined ? 'missing' : `${said}`, fitting);
 }

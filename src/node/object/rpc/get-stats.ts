@@ -1,3 +1,4 @@
+import { encodeFence } from '../../../rpc/fence-codec.ts';
 import type { GetStatsRequest, GetStatsResponse } from '../../../rpc/gen/stratum/v1/object.ts';
 import type { UnaryHandler } from '../../../rpc/handlers.ts';
 import type { ObjectModules } from '../object-modules.ts';
@@ -13,7 +14,7 @@ export function getStats({ nodeId, store, fence }: ObjectModules): UnaryHandler<
       freeBytes: BigInt(stats.freeBytes),
       capacityBytes: BigInt(stats.capacityBytes),
       quarantinedCount: BigInt(stats.quarantinedCount),
-      fence: { ...fence.highest },
+      fence: encodeFence(fence.highest),
     };
   };
 }

@@ -13,6 +13,7 @@ import { RemoteNode } from '../../../../src/replication/remote/remote-node.ts';
 import { callClientStream, callDuplex, callServerStream, callUnary } from '../../../../src/rpc/call.ts';
 import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
 import { fromRpcError } from '../../../../src/rpc/error-mapping.ts';
+import { encodeFence } from '../../../../src/rpc/fence-codec.ts';
 import {
   ObjectServiceClient,
   ObjectServiceService,
@@ -21,11 +22,12 @@ import {
 import { GrpcServer } from '../../../../src/rpc/grpc-server.ts';
 import { receivedBytesMaxOf } from '../../../../src/rpc/limits.ts';
 import { objectServiceDefinition } from '../../../../src/rpc/object-service-definition.ts';
+import { smallBlobServices } from '../../../../src/rpc/small-blob-services.ts';
 import type { Topology, TopologySource } from '../../../../src/topology/topology.ts';
 import { recordingLog } from '../../base/recording-log.ts';
 import { bytesOf, contentOf, temporaryFolder } from '../../store/sample-blobs.ts';
 import { formedCluster } from '../../topology/sample-cluster.ts';
-import { chunk, fence, header, streamOf } from './sample-object.ts';
+import { chunk, fence, fenceMessage, header, streamOf } from './sample-object.ts';
 
 /** A topology that a test changes. */
 function settableTopology() {
@@ -66,6 +68,7 @@ describe('ObjectNode', () => {
     server = new GrpcServer({ host: '127.0.0.1', port: 0, receivedBytesMax: receivedBytesMaxOf(['object']) });
     server.add(objectServiceDefinition, node.service);
     server.serveHttp(node.http);
+    server.serveStreams(smallBlobServices(node.streams));
     await server.start();
   };
   const stop = async () => {
@@ -110,7 +113,7 @@ describe('ObjectNode', () => {
       code: 'CHECKSUM_MISMATCH',
       details: { oid: oidOf(content), got: oidOf(contentOf(100, 2)) },
     });
-    await sent(header(content, { fence: { term: 9n, ringEpoch: 2n } }), chunk(content));
+    await sent(header(content, { fence: encodeFence({ term: 9n, ringEpoch: 2n }) }), chunk(content));
     await expect(sent(header(content), chunk(content))).rejects.toMatchObject({
       code: 'STALE_TERM',
       details: { fence: 'term', sent: fence.term, current: 9n },
@@ -132,7 +135,7 @@ describe('ObjectNode', () => {
     const content = contentOf(100);
     const oid = oidToBytes(oidOf(content));
     const at = client();
-    const group = { fence, blobs: [{ oid, content }] };
+    const group = { fence: fenceMessage, blobs: [{ oid, content }] };
     const [stored] = await Array.fromAsync(callDuplex(at.putBlobs.bind(at), streamOf(group), target('PutBlobs')));
     expect(stored?.results).toMatchObject([{ stored: true }]);
     const [got] = await Array.fromAsync(
@@ -145,7 +148,11 @@ describe('ObjectNode', () => {
     const { results } = await callUnary(at.hasBlobs.bind(at), { oids: [oid], verify: true }, target('HasBlobs'));
     expect(results).toMatchObject([{ size: 100n }]);
     const storedBeforeMs = 2n ** 50n;
-    const deletion = callUnary(at.deleteBlob.bind(at), { oid, fence, storedBeforeMs }, target('DeleteBlob'));
+    const deletion = callUnary(
+      at.deleteBlob.bind(at),
+      { oid, fence: fenceMessage, storedBeforeMs },
+      target('DeleteBlob'),
+    );
     expect(await deletion).toEqual({ deleted: true });
     expect(await callUnary(at.getStats.bind(at), {}, target('GetStats'))).toMatchObject({ nodeId: 'object-1', fence });
   });
@@ -226,7 +233,7 @@ describe('ObjectNode', () => {
       Array.fromAsync(
         callDuplex(
           at.putBlobs.bind(at),
-          streamOf(...groups.map((group) => ({ fence, blobs: group }))),
+          streamOf(...groups.map((group) => ({ fence: fenceMessage, blobs: group }))),
           target('PutBlobs'),
         ),
       );

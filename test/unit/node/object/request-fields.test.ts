@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fenceField, oidsField, safeNumberField } from '../../../../src/node/object/request-fields.ts';
+import { encodeFence } from '../../../../src/rpc/fence-codec.ts';
 
 const invalid = (field: string) =>
   expect.objectContaining({ code: 'INVALID_ARGUMENT', details: expect.objectContaining({ field }) });
@@ -12,8 +13,14 @@ describe('the fields of a request', () => {
   });
 
   it('need a fence', () => {
-    expect(fenceField({ term: 1n, ringEpoch: 2n })).toEqual({ term: 1n, ringEpoch: 2n });
+    expect(fenceField(encodeFence({ term: 1n, ringEpoch: 2n }))).toEqual({ term: 1n, ringEpoch: 2n });
     expect(() => fenceField(undefined)).toThrow(invalid('fence'));
+  });
+
+  it('refuse a fence that is not the one that was sent', () => {
+    expect(() => fenceField({ ...encodeFence({ term: 1n, ringEpoch: 2n }), term: 5n })).toThrow(
+      invalid('fence.checksum'),
+    );
   });
 
   it('take at most 10,000 ids, and name the one that is wrong', () => {

@@ -3,6 +3,7 @@ import { type Oid, oidOf, oidToBytes } from '../../../../src/base/oid.ts';
 import { MiB } from '../../../../src/base/units.ts';
 import { FenceGuard } from '../../../../src/node/object/fence-guard.ts';
 import type { ObjectModules } from '../../../../src/node/object/object-modules.ts';
+import { encodeFence } from '../../../../src/rpc/fence-codec.ts';
 import type { PutBlobRequest } from '../../../../src/rpc/gen/stratum/v1/object.ts';
 import type { CallContext } from '../../../../src/rpc/handlers.ts';
 import { MemoryBlobStore } from '../../../../src/store/memory-blob-store.ts';
@@ -11,6 +12,9 @@ import { putContent, temporaryFolder } from '../../store/sample-blobs.ts';
 
 /** The fence that the sample's callers send. */
 export const fence = { term: 3n, ringEpoch: 2n };
+
+/** The same, as a message. */
+export const fenceMessage = encodeFence(fence);
 
 /** A call whose caller stays. */
 export const call: CallContext = { signal: new AbortController().signal, peer: '127.0.0.1' };
@@ -45,7 +49,12 @@ export async function* streamOf<T>(...items: readonly T[]): AsyncGenerator<T> {
 }
 
 export function header(content: Buffer, changes: Record<string, unknown> = {}): PutBlobRequest {
-  const value = { oid: oidToBytes(oidOf(content)), size: BigInt(content.length), fence, ...changes };
+  const value = {
+    oid: oidToBytes(oidOf(content)),
+    size: BigInt(content.length),
+    fence: fenceMessage,
+    ...changes,
+  };
   return { part: { $case: 'header', value } };
 }
 

@@ -38,7 +38,7 @@ describe('a hedged read', () => {
   });
 
   it('cancels the loser and frees everything', async () => {
-    const { reader, nodes, clock } = sampleReader();
+    const { reader, nodes, clock, hedges } = sampleReader();
     const signals = hanging(nodes[0]);
     const reading = readText(reader);
     await settle();
@@ -47,6 +47,7 @@ describe('a hedged read', () => {
     await settle();
     expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
     expect(clock.pendingTimers()).toBe(0);
+    expect(hedges).toEqual(['won']);
   });
 
   it('closes the stream of a loser that answers after all, although it was cancelled', async () => {
@@ -67,7 +68,7 @@ describe('a hedged read', () => {
   });
 
   it('takes the first replica when that answers before the second', async () => {
-    const { reader, nodes, clock } = sampleReader();
+    const { reader, nodes, clock, hedges } = sampleReader();
     const gate = Promise.withResolvers<void>();
     nodes[0].onGet = async (id, range) => {
       await gate.promise;
@@ -81,10 +82,11 @@ describe('a hedged read', () => {
     gate.resolve();
     expect(await reading).toBe(text);
     expect(second.map((signal) => signal?.aborted)).toEqual([true]);
+    expect(hedges).toEqual(['lost']);
   });
 
   it('asks a third replica when the second one fails while the first is still late', async () => {
-    const { reader, nodes, clock, gets } = sampleReader();
+    const { reader, nodes, clock, gets, hedges } = sampleReader();
     hanging(nodes[0]);
     nodes[1].onGet = () => Promise.reject(new StratumError('UNREACHABLE', 'refused', { endpoint: 'x:1' }));
     const reading = readText(reader);
@@ -94,6 +96,7 @@ describe('a hedged read', () => {
     clock.advance(0);
     expect(await reading).toBe(text);
     expect(gets()).toEqual([1, 1, 1]);
+    expect(hedges).toEqual(['lost', 'won']);
   });
 
   it('returns to a replica that was overtaken when the faster one breaks off', async () => {
@@ -126,7 +129,7 @@ describe('a hedged read', () => {
   });
 
   it('is had by no more than a tenth of the reads, after ten in a row', async () => {
-    const { reader, nodes, clock, gets } = sampleReader();
+    const { reader, nodes, clock, gets, hedges } = sampleReader();
     hanging(nodes[0]);
     const read = async () => {
       const reading = readText(reader);
@@ -148,6 +151,8 @@ describe('a hedged read', () => {
     expect(hedged.slice(0, 10)).not.toContain(false);
     // Ten at hand, and a tenth for each of the 59 reads that followed the first.
     expect(hedged.filter(Boolean).length).toBe(15);
+    const counted = Object.groupBy(hedges, (result) => result);
+    expect([counted.won?.length, counted.lost, counted.refused?.length]).toEqual([15, undefined, 45]);
   });
 
   it('makes a node that was overtaken known as slow', async () => {

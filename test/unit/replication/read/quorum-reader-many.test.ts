@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { type Oid, oidOf } from '../../../../src/base/oid.ts';
 import { QuorumReader } from '../../../../src/replication/read/quorum-reader.ts';
+import type { HedgeResult } from '../../../../src/replication/read/read-observer.ts';
 import type { QuorumReaderOptions } from '../../../../src/replication/read/reader-settings.ts';
 import type { GapReason, ReplicaGap } from '../../../../src/replication/replica-gaps.ts';
 import type { SmallBlobAnswer } from '../../../../src/store/blob-store.ts';
 import { HashRing } from '../../../../src/topology/hash-ring.ts';
 import type { NodeState } from '../../../../src/topology/topology.ts';
 import { manualClock } from '../../base/manual-clock.ts';
-import { codeOf, settle } from '../sample-reader.ts';
+import { codeOf, elapsing, settle } from '../sample-reader.ts';
 import { healthy, ringOf, topologyOf } from '../sample-ring.ts';
 import { directoryOf, hang, ScriptedNode } from '../scripted-node.ts';
 
@@ -28,7 +29,9 @@ function sample(count: number, options: QuorumReaderOptions = {}, states: Record
   const noted: [ReplicaGap, GapReason][] = [];
   const topology = topologyOf(ringOf(states));
   const gaps = { note: (gap: ReplicaGap, reason: GapReason) => void noted.push([gap, reason]) };
-  const reader = new QuorumReader(options, { clock, topology, nodes: directoryOf(...nodes), gaps });
+  const hedges: HedgeResult[] = [];
+  const readObserver = { hedged: (result: HedgeResult) => void hedges.push(result) };
+  const reader = new QuorumReader(options, { clock, topology, nodes: directoryOf(...nodes), gaps, readObserver });
   const { ring } = ringOf(healthy);
   const placement = (oid: Oid) => HashRing.of(ring).placement(oid);
   const node = (nodeId: string | undefined) => nodes.find((each) => each.nodeId === nodeId) ?? new ScriptedNode('none');
@@ -39,7 +42,7 @@ function sample(count: number, options: QuorumReaderOptions = {}, states: Record
     };
   }
   const messages = () => [...asked.values()].flat();
-  return { clock, oids, blobs, nodes, node, asked, messages, noted, topology, reader, placement, script };
+  return { clock, oids, blobs, nodes, node, asked, messages, noted, hedges, topology, reader, placement, script };
 }
 /** One blob and its nodes in the ring's order. */
 function sampleOfOne(options: QuorumReaderOptions = {}, states?: Record<string, NodeState>) {
@@ -156,7 +159,7 @@ describe('a blob of many', () => {
   });
 
   it('is asked of a second replica when the first is late, and the loser is ended', async () => {
-    const { reader, oid, blobs, first, script, clock } = sampleOfOne();
+    const { reader, oid, blobs, first, script, clock, hedges } = sampleOfOne();
     let ended: AbortSignal | undefined;
     script(first, (_, { signal }) => {
       ended = signal;
@@ -169,6 +172,63 @@ describe('a blob of many', () => {
     expect(ended?.aborted).toBe(true);
     await settle();
     expect(clock.pendingTimers()).toBe(0);
+    expect(hedges).toEqual(['won']);
+  });
+
+  it('counts a hedge as lost when the late replica answers first after all', async () => {
+    const { reader, oid, blobs, first, second, script, clock, hedges } = sampleOfOne();
+    script(first, async (ids) => {
+      await clock.sleep(600);
+      return first.storedMany(ids);
+    });
+    script(second, () => hang());
+    const { result, tookMs } = await elapsing(reader.getMany([oid]), clock);
+    expect([result, tookMs]).toEqual([blobs, 600]);
+    await settle();
+    expect(hedges).toEqual(['lost']);
+  });
+
+  it('is had from the third replica within a short time where two hang', async () => {
+    const { reader, oid, blobs, first, second, script, clock } = sampleOfOne();
+    script(first, () => hang());
+    script(second, () => hang());
+    const { result, tookMs } = await elapsing(reader.getMany([oid], { timeoutMs: 2_000 }), clock);
+    expect(result).toEqual(blobs);
+    expect(tookMs).toBeLessThan(2_000);
+  });
+
+  it.each([0, 1, 2])(
+    'is called missing by two replicas after the usual time of replica %i, which hangs',
+    async (turn) => {
+      const { reader, clock, script, node, placement, hedges } = sampleOfOne();
+      const missing = oidOf(Buffer.from('never written'));
+      script(node(placement(missing)[turn]), () => hang());
+      const { result, tookMs } = await elapsing(reader.getMany([missing]), clock);
+      expect(result).toMatchObject([{ code: 'BLOB_NOT_FOUND' }]);
+      expect(tookMs).toBe(500);
+      await settle();
+      expect(clock.pendingTimers()).toBe(0);
+      expect(hedges).toEqual(turn === 2 ? [] : ['won']);
+    },
+  );
+
+  it('is asked of the last replica before it is called missing by the others, and had if that one is in time', async () => {
+    const { reader, oid, blobs, first, second, third, script, clock } = sampleOfOne();
+    for (const node of [first, second]) script(node, answering({ presence: 'MISSING' }));
+    script(third, async (ids) => {
+      await clock.sleep(490);
+      return third.storedMany(ids);
+    });
+    const { result } = await elapsing(reader.getMany([oid]), clock);
+    expect(result).toEqual(blobs);
+  });
+
+  it('is called missing without a node that is DOWN', async () => {
+    const { third } = sampleOfOne();
+    const { reader, asked } = sampleOfOne({}, { ...healthy, [third.nodeId]: 'DOWN' });
+    const missing = oidOf(Buffer.from('never written'));
+    expect((await reader.getMany([missing])).map(codeOf)).toEqual(['BLOB_NOT_FOUND']);
+    expect(asked.get(third.nodeId)).toEqual([]);
   });
 
   it('is not called missing by fewer than N - W + 1 nodes', async () => {
@@ -314,6 +374,16 @@ describe('a read of many blobs in bad times', () => {
     }
     await settle();
     expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('calls many blobs missing without waiting for a node that hangs', async () => {
+    const { reader, nodes, script, clock } = sample(0);
+    const [first] = nodes;
+    if (first !== undefined) script(first, () => hang());
+    const missing = Array.from({ length: 5_000 }, (_, index) => oidOf(Buffer.from(`never written ${index}`)));
+    const { result, tookMs } = await elapsing(reader.getMany(missing), clock);
+    expect(new Set(Array.isArray(result) ? result.map(codeOf) : [])).toEqual(new Set(['BLOB_NOT_FOUND']));
+    expect(tookMs).toBe(500);
   });
 
   it('asks hanging nodes’ blobs of others for no more than its budget of messages', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { oidOf } from '../../../../src/base/oid.ts';
-import { breaking, content, oid, readText, sampleReader, settle } from '../sample-reader.ts';
+import { HashRing } from '../../../../src/topology/hash-ring.ts';
+import { breaking, content, elapsing, oid, readText, sampleReader, settle } from '../sample-reader.ts';
 import { healthy, ringOf } from '../sample-ring.ts';
 import { hang, inChunks, type ScriptedNode } from '../scripted-node.ts';
 
@@ -150,6 +151,35 @@ describe('a quorum read', () => {
     await expect(iterator.next()).rejects.toMatchObject(wrong);
   });
 
+  it('asks others first for a large blob that turned out wrong, for five minutes', async () => {
+    const { reader, nodes, clock, gets } = sampleReader(streaming);
+    nodes[0].blobs.set(oid, Buffer.from('a blob that looks like the other'));
+    clock.advance(1);
+    await expect(readText(reader)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+    expect(await readText(reader)).toBe(text);
+    clock.advance(300_000);
+    expect(await readText(reader)).toBe(text);
+    expect(gets()).toEqual([1, 2, 0]);
+    clock.advance(1);
+    await expect(readText(reader)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+  });
+
+  it('asks others before all who supplied bytes that turned out wrong, and those for other blobs as before', async () => {
+    const { reader, nodes, gets } = sampleReader(streaming);
+    nodes[0].blobs.set(oid, Buffer.from('a blob that looks like the other'));
+    breaking(nodes[0], 4, lost);
+    await expect(readText(reader)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
+    expect(gets()).toEqual([1, 1, 0]);
+    expect(await readText(reader)).toBe(text);
+    expect(gets()).toEqual([1, 1, 1]);
+    const ring = HashRing.of(ringOf(healthy).ring);
+    const others = Array.from({ length: 100 }, (_, index) => Buffer.from(`other ${index}`));
+    const other = others.find((each) => ring.placement(oidOf(each))[0] === nodes[0].nodeId) ?? expect.unreachable();
+    for (const node of nodes) node.onGet = async () => ({ size: other.length, chunks: inChunks(other) });
+    expect(await readText(reader, oidOf(other))).toBe(other.toString());
+    expect(gets()).toEqual([2, 1, 1]);
+  });
+
   it('reads a range, and goes on with it at the next replica', async () => {
     const { reader, nodes } = sampleReader();
     breaking(nodes[0], 1, lost);
@@ -183,6 +213,41 @@ describe('a quorum read', () => {
     const { ring, ...rest } = ringOf(healthy);
     topology.set({ ...rest, ring: { ...ring, epoch: 0n } });
     await expect(reader.get(oid)).rejects.toMatchObject({ code: 'NOT_READY' });
+  });
+});
+
+describe('a quorum read with little time', () => {
+  const timeoutMs = 2_000;
+
+  const hanging = (node: ScriptedNode) => {
+    node.onGet = () => hang();
+  };
+  const stalling = (node: ScriptedNode) => breaking(node, 2);
+
+  it.each([
+    ['small', 'never answer', {}, hanging],
+    ['large', 'stall in mid-stream', streaming, stalling],
+    ['small', 'stall in mid-stream', {}, stalling],
+  ])('gets a %s blob from the third replica where two %s', async (_kind, _fault, options, make) => {
+    const { reader, nodes, clock, gets } = sampleReader(options);
+    make(nodes[0]);
+    make(nodes[1]);
+    const { result, tookMs } = await elapsing(readText(reader, oid, { timeoutMs }), clock);
+    expect(result).toBe(text);
+    expect(tookMs).toBeLessThan(timeoutMs);
+    expect(gets()[2]).toBe(1);
+  });
+
+  it('gives a node all of it where the others are DOWN', async () => {
+    const { nodes } = sampleReader();
+    const states = { ...healthy, [nodes[1].nodeId]: 'DOWN', [nodes[2].nodeId]: 'DOWN' } as const;
+    const { reader, nodes: own, clock } = sampleReader({}, states);
+    own[0].onGet = async (id, range) => {
+      await clock.sleep(1_900);
+      return own[0].stored(id, range);
+    };
+    const { result } = await elapsing(readText(reader, oid, { timeoutMs }), clock);
+    expect(result).toBe(text);
   });
 });
 
@@ -278,6 +343,7 @@ describe('the end of a quorum read', () => {
 
 describe('an answer that there is no such blob', () => {
   const missing = oidOf(Buffer.from('never written'));
+  const orderOfMissing = HashRing.of(ringOf(healthy).ring).placement(missing);
 
   it('needs N - W + 1 nodes that say so (predecessor C2)', async () => {
     const { reader, nodes } = sampleReader();
@@ -302,6 +368,48 @@ describe('an answer that there is no such blob', () => {
     nodes[0].blobs.clear();
     nodes[1].blobs.clear();
     expect(await readText(reader)).toBe(text);
+  });
+
+  it.each([
+    ['at once when it fails', 0, 0],
+    ['after the usual time of one that hangs', 500, undefined],
+  ])('does not wait for the last node: %s', async (_, expectedMs, failsAfterMs) => {
+    const { reader, nodes, clock } = sampleReader();
+    const last = nodes.find(({ nodeId }) => nodeId === orderOfMissing[2]) ?? expect.unreachable();
+    last.onGet = () => (failsAfterMs === undefined ? hang() : Promise.reject(lost));
+    const { result, tookMs } = await elapsing(readText(reader, missing), clock);
+    expect(result).toMatchObject({ code: 'BLOB_NOT_FOUND' });
+    expect(tookMs).toBe(expectedMs);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('does not wait any more for a first node that was late before the others denied the blob', async () => {
+    const { reader, nodes, clock, gets } = sampleReader();
+    const first = nodes.find(({ nodeId }) => nodeId === orderOfMissing[0]) ?? expect.unreachable();
+    first.onGet = () => hang();
+    const { result, tookMs } = await elapsing(readText(reader, missing), clock);
+    expect(result).toMatchObject({ code: 'BLOB_NOT_FOUND' });
+    expect(tookMs).toBe(500);
+    expect(gets()).toEqual([1, 1, 1]);
+  });
+
+  it('asks no node for it that is DOWN when enough others lack it', async () => {
+    const { nodes } = sampleReader();
+    const { reader, gets } = sampleReader({}, { ...healthy, [nodes[0].nodeId]: 'DOWN' });
+    await expect(readText(reader, missing)).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+    expect(gets()).toEqual([0, 1, 1]);
+  });
+
+  it('lets the last node say otherwise within its usual time', async () => {
+    const { reader, nodes, clock } = sampleReader();
+    nodes[0].blobs.clear();
+    nodes[1].blobs.clear();
+    nodes[2].onGet = async (id, range) => {
+      await clock.sleep(490);
+      return nodes[2].stored(id, range);
+    };
+    const { result } = await elapsing(readText(reader), clock);
+    expect(result).toBe(text);
   });
 
   it('is not given by nodes that cannot say', async () => {

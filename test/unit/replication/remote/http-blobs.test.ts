@@ -7,7 +7,7 @@ import { oidOf } from '../../../../src/base/oid.ts';
 import type { BlobSource } from '../../../../src/replication/blob-source.ts';
 import { MemoryBlobSource } from '../../../../src/replication/memory-blob-source.ts';
 import { HttpBlobs } from '../../../../src/replication/remote/http-blobs.ts';
-import { toHttpError } from '../../../../src/rpc/blob-http.ts';
+import { answerChecksum, toHttpError } from '../../../../src/rpc/blob-http.ts';
 import { manualClock } from '../../base/manual-clock.ts';
 import { bytesOf, contentOf } from '../../store/sample-blobs.ts';
 
@@ -45,8 +45,9 @@ describe('HttpBlobs at a node that misbehaves', () => {
 
   const client = (clock = systemClock) => new HttpBlobs({ endpoint }, { clock });
   const read = async (blobs: HttpBlobs) => bytesOf((await blobs.get(oid, { offset: 0 }, options)).chunks);
-  const head = (size: number) =>
-    `HTTP/1.1 200 OK\r\nstratum-size: ${size}\r\ntransfer-encoding: chunked\r\ntrailer: stratum-error\r\n\r\n`;
+  const line = { method: 'GET', path: `/blobs/${oid}` };
+  const head = (size: number | string, of: Record<string, string | number> = { 'stratum-size': size }) =>
+    `HTTP/1.1 200 OK\r\nstratum-size: ${size}\r\nstratum-checksum: ${answerChecksum(line, of)}\r\ntransfer-encoding: chunked\r\ntrailer: stratum-error\r\n\r\n`;
   const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
   const answer = (error: StratumError) => {
     const { status, body } = toHttpError(error);
@@ -56,8 +57,10 @@ describe('HttpBlobs at a node that misbehaves', () => {
   it.each([
     ['closes at once', '', 'UNREACHABLE'],
     ['says what is no HTTP', 'hello, who is there?\r\n\r\n', 'DATA_CORRUPT'],
-    ['gives no size', 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', 'DATA_CORRUPT'],
-    ['gives a size beyond counting', `HTTP/1.1 200 OK\r\nstratum-size: ${'9'.repeat(16)}\r\n\r\n`, 'DATA_CORRUPT'],
+    ['gives no checksum', 'HTTP/1.1 200 OK\r\nstratum-size: 5\r\ncontent-length: 0\r\n\r\n', 'DATA_CORRUPT'],
+    ['gives another size than it has the checksum of', head(5, { 'stratum-size': 4 }), 'DATA_CORRUPT'],
+    ['gives no size', head('', {}), 'DATA_CORRUPT'],
+    ['gives a size beyond counting', head('9'.repeat(16)), 'DATA_CORRUPT'],
     ['gives an error that is none', 'HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\nabc', 'DATA_CORRUPT'],
     ['gives an empty error', 'HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n', 'DATA_CORRUPT'],
     ['breaks off in the middle', `${head(10)}${chunk('01234')}`, 'UNREACHABLE'],
@@ -71,6 +74,38 @@ describe('HttpBlobs at a node that misbehaves', () => {
   ])('does not take for a blob what a node sends that %s', async (_, said, code) => {
     behave = (socket) => socket.end(said, 'latin1');
     await expect(read(client())).rejects.toMatchObject({ code });
+  });
+
+  it.each([
+    [
+      'a blob that is missing',
+      new StratumError('BLOB_NOT_FOUND', 'none', { kind: 'blob', id: oidOf(Buffer.from('x')) }),
+    ],
+    [
+      'a bad copy',
+      new StratumError('CHECKSUM_MISMATCH', 'rot', { oid: oidOf(Buffer.from('x')), expected: '', got: '' }),
+    ],
+    ['a damaged request', new StratumError('INVALID_ARGUMENT', 'no', { field: 'stratum-checksum', reason: 'no' })],
+  ])('does not believe an error that is not about its own request: %s', async (_, error) => {
+    behave = (socket) => socket.write(answer(error));
+    await expect(read(client())).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    await expect(client().put(new MemoryBlobSource(content), fence, options)).rejects.toMatchObject({
+      code: 'DATA_CORRUPT',
+    });
+  });
+
+  it('believes that its own blob is missing, unless a bit of that was flipped', async () => {
+    const missing = answer(new StratumError('BLOB_NOT_FOUND', 'none', { kind: 'blob', id: oid }));
+    behave = (socket) => socket.write(missing);
+    await expect(read(client())).rejects.toMatchObject({ code: 'BLOB_NOT_FOUND' });
+    missing[missing.length - 1] = (missing[missing.length - 1] ?? 0) ^ 1;
+    await expect(read(client())).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+  });
+
+  it('does not believe a blob that ends before the range that was asked for', async () => {
+    behave = (socket) => socket.end(`${head(5)}0\r\n\r\n`);
+    const reading = client().get(oid, { offset: 6 }, options);
+    await expect(reading).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
   });
 
   it('gives the node’s own error of a trailer, after the bytes that came before it', async () => {
@@ -170,6 +205,16 @@ describe('HttpBlobs at a node that misbehaves', () => {
     expect(connections).toBe(1);
     blobs.close();
     await expect.poll(() => sockets.size, { timeout: 5_000 }).toBe(0);
+  });
+
+  it('closes an idle connection on which the node says something, rather than take it for the next answer', async () => {
+    behave = (socket) => socket.write(`${head(5)}${chunk('01234')}0\r\n\r\n`);
+    const blobs = client();
+    await read(blobs);
+    for (const socket of sockets) socket.write(`${head(5)}${chunk('wrong')}0\r\n\r\n`);
+    await expect.poll(() => sockets.size, { timeout: 5_000 }).toBe(0);
+    expect((await read(blobs)).toString()).toBe('01234');
+    blobs.close();
   });
 
   it('closes the connection of a read that is left half-way', async () => {

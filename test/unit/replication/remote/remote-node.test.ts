@@ -3,11 +3,14 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { oidOf } from '../../../../src/base/oid.ts';
 import { objectService } from '../../../../src/node/object/object-service.ts';
+import { getBlobs } from '../../../../src/node/object/rpc/get-blobs.ts';
+import { putBlobs } from '../../../../src/node/object/rpc/put-blobs.ts';
 import { MemoryBlobSource } from '../../../../src/replication/memory-blob-source.ts';
 import { RemoteNode } from '../../../../src/replication/remote/remote-node.ts';
 import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
 import { GrpcServer } from '../../../../src/rpc/grpc-server.ts';
 import { objectServiceDefinition } from '../../../../src/rpc/object-service-definition.ts';
+import { smallBlobServices } from '../../../../src/rpc/small-blob-services.ts';
 import { type SampleObject, sampleObject } from '../../node/object/sample-object.ts';
 import { contentOf } from '../../store/sample-blobs.ts';
 
@@ -24,6 +27,7 @@ describe('RemoteNode', () => {
   const listen = async (port = 0) => {
     server = new GrpcServer({ host: '127.0.0.1', port });
     server.add(objectServiceDefinition, objectService(node));
+    server.serveStreams(smallBlobServices({ putBlobs: putBlobs(node), getBlobs: getBlobs(node) }));
     await server.start();
   };
   beforeEach(async () => {

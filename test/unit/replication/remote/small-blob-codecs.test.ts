@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { oidOf, oidToBytes } from '../../../../src/base/oid.ts';
 import { getBlobsCodec } from '../../../../src/replication/remote/get-blobs-codec.ts';
 import { keyOfFence, putBlobsCodec } from '../../../../src/replication/remote/put-blobs-codec.ts';
+import { encodeFence } from '../../../../src/rpc/fence-codec.ts';
 import { BlobPresence } from '../../../../src/rpc/gen/stratum/v1/object.ts';
 import { contentOf } from '../../store/sample-blobs.ts';
 
@@ -14,7 +15,7 @@ describe('small blobs as messages', () => {
   it('carry the fence of their key', () => {
     const fence = { term: 2n ** 64n - 1n, ringEpoch: 7n };
     expect(putBlobsCodec.encode([{ oid, content }], keyOfFence(fence))).toEqual({
-      fence,
+      fence: encodeFence(fence),
       blobs: [{ oid: oidToBytes(oid), content }],
     });
   });

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { contentOf } from '../../../store/sample-blobs.ts';
-import { fenced, openDescriptors, type SampleListener, sampleListener, time } from './sample-listener.ts';
+import { fenced, headOf, openDescriptors, type SampleListener, sampleListener, time } from './sample-listener.ts';
 
 describe('the requests for blobs', () => {
   let listener: SampleListener;
@@ -28,18 +28,37 @@ describe('the requests for blobs', () => {
 
   it('close a connection that sends a request before it has the last answer', async () => {
     const oid = await listener.node.add(contentOf(100_000));
-    const request = `GET /blobs/${oid} HTTP/1.1\r\nhost: x\r\nstratum-timeout-ms: 1000\r\n\r\n`;
-    await listener.say(request.repeat(100)).closed;
+    await listener.say(headOf('GET', `/blobs/${oid}`, time).repeat(100)).closed;
     await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBe(0);
   });
 
   it('lets a caller who is refused read the answer before its connection is closed', async () => {
-    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
-    const head = `PUT /blobs/none HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n${lines.join('')}\r\n`;
+    const head = headOf('PUT', '/blobs/none', { 'content-length': '10000000', ...fenced });
     const caller = listener.say(Buffer.concat([Buffer.from(head), Buffer.alloc(1_000_000)]));
     await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBe(1);
     listener.node.clock.advance(5_000);
     expect(await caller.closed).toMatch(/^HTTP\/1\.1 400 [\s\S]*INVALID_ARGUMENT/);
+  });
+
+  it('refuse connections beyond their bound, and take others when those have gone', async () => {
+    const bounded = await sampleListener({ connectionsMax: 2 });
+    onTestFinished(() => bounded.stop());
+    const oid = await bounded.node.add(contentOf(100));
+    const get = headOf('GET', `/blobs/${oid}`, time);
+    const kept = await Promise.all(
+      [bounded.say(get), bounded.say(get)].map(async (caller) => {
+        await caller.answered;
+        return caller;
+      }),
+    );
+    expect(await bounded.ask('GET', `/blobs/${oid}`, time)).toMatchObject({
+      status: 429,
+      error: { code: 'OVERLOADED' },
+    });
+    for (const caller of kept) caller.end();
+    await expect
+      .poll(() => bounded.ask('GET', `/blobs/${oid}`, time), { timeout: 5_000 })
+      .toMatchObject({ status: 200 });
   });
 
   it('keep nothing open of a hundred callers who connect and leave', async () => {

@@ -3,7 +3,7 @@ import { StratumError } from '../../../../../src/base/errors.ts';
 import { type Oid, oidOf } from '../../../../../src/base/oid.ts';
 import { fromHttpError } from '../../../../../src/rpc/blob-http.ts';
 import { contentOf, oidAt } from '../../../store/sample-blobs.ts';
-import { type SampleListener, sampleListener, time } from './sample-listener.ts';
+import { headOf, type SampleListener, sampleListener, time } from './sample-listener.ts';
 
 const content = contentOf(200_000);
 
@@ -87,7 +87,7 @@ describe('GET of a blob', () => {
       [Symbol.asyncIterator]: () => chunks,
     };
     listener.node.store.read = async () => ({ size: 100_000_000_000, chunks });
-    const caller = listener.say(`GET /blobs/${oid} HTTP/1.1\r\nhost: x\r\nstratum-timeout-ms: 10000\r\n\r\n`);
+    const caller = listener.say(headOf('GET', `/blobs/${oid}`, time));
     await expect.poll(() => reads, { timeout: 5_000 }).toBeGreaterThan(0);
     caller.end();
     await ended.promise;

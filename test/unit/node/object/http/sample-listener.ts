@@ -4,7 +4,7 @@ import { request as startRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { StratumError } from '../../../../../src/base/errors.ts';
 import { blobRequests } from '../../../../../src/node/object/http/blob-requests.ts';
-import { fromHttpError } from '../../../../../src/rpc/blob-http.ts';
+import { fromHttpError, requestChecksum } from '../../../../../src/rpc/blob-http.ts';
 import { GrpcServer } from '../../../../../src/rpc/grpc-server.ts';
 import { fence, type SampleObject, sampleObject } from '../sample-object.ts';
 
@@ -28,23 +28,27 @@ export interface SampleListener {
   readonly port: number;
   /** Sends a request as a rude client could. */
   ask(method: string, path: string, headers?: Record<string, string>, body?: Buffer): Promise<Answer>;
-  /** A bare connection on which this was sent; resolves when the listener has closed it, with what it said. */
-  say(text: string | Buffer): { readonly closed: Promise<string>; end(): void };
+  /**
+   * A bare connection on which this was sent. `answered` resolves when the listener has begun to answer, `closed`
+   * when it has closed the connection, with what it said.
+   */
+  say(text: string | Buffer): { readonly answered: Promise<unknown>; readonly closed: Promise<string>; end(): void };
   stop(): Promise<void>;
 }
 
 /** Requests for the blobs of a sample node, on a real listener. */
-export async function sampleListener(): Promise<SampleListener> {
+export async function sampleListener(options: Parameters<typeof blobRequests>[1] = {}): Promise<SampleListener> {
   const node = await sampleObject();
   const server = new GrpcServer({ host: '127.0.0.1', port: 0 });
-  server.serveHttp(blobRequests(node));
+  server.serveHttp(blobRequests(node, options));
   await server.start();
   const port = Number(server.address.split(':')[1]);
   return {
     node,
     port,
     ask: async (method, path, headers = {}, body) => {
-      const request = startRequest({ port, method, path, headers, agent: false });
+      const checksum = { 'stratum-checksum': requestChecksum({ method, path }, headers) };
+      const request = startRequest({ port, method, path, headers: { ...checksum, ...headers }, agent: false });
       request.end(body);
       const [response] = await once(request, 'response');
       const got = Buffer.concat(await Array.fromAsync<Buffer>(response));
@@ -61,15 +65,25 @@ export async function sampleListener(): Promise<SampleListener> {
         said += chunk.toString('latin1');
       });
       return {
+        answered: new Promise((resolve) => socket.once('data', resolve)),
         closed: new Promise((resolve) => socket.once('close', () => resolve(said))),
         end: () => socket.destroy(),
       };
     },
     stop: async () => {
       await server.stop(AbortSignal.abort());
+      // A request whose connection has gone may still be putting its fence on disk, in the folder to be removed.
+      await node.fence.raise(node.fence.highest);
       await node.remove();
     },
   };
+}
+
+/** The head of a request as it goes over the wire. */
+export function headOf(method: string, path: string, headers: Record<string, string>): string {
+  const checksum = requestChecksum({ method, path }, headers);
+  const lines = Object.entries({ host: 'x', ...headers, 'stratum-checksum': checksum });
+  return `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 
 /** Files and sockets that this process has open. */

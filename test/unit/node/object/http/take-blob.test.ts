@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { oidOf } from '../../../../../src/base/oid.ts';
+import { requestChecksum } from '../../../../../src/rpc/blob-http.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
-import { fenced, openDescriptors, type SampleListener, sampleListener, time } from './sample-listener.ts';
+import { fenced, headOf, openDescriptors, type SampleListener, sampleListener } from './sample-listener.ts';
 
 const content = contentOf(300_000);
 const oid = oidOf(content);
@@ -42,6 +43,35 @@ describe('PUT of a blob', () => {
     expect(await listener.node.store.stats()).toMatchObject({ blobCount: 0 });
   });
 
+  it.each([
+    { fault: 'no checksum', change: { 'stratum-checksum': '' } },
+    { fault: 'the checksum of another request', change: { 'stratum-checksum': '00000000' } },
+  ])('refuses $fault', async ({ change }) => {
+    const { status, error } = await put(content, { ...fenced, ...change });
+    expect([status, error]).toMatchObject([400, { code: 'INVALID_ARGUMENT', details: { field: 'stratum-checksum' } }]);
+  });
+
+  it.each([
+    ['stratum-term', '7'],
+    ['stratum-ring-epoch', '6'],
+    ['stratum-timeout-ms', '10001'],
+    ['content-length', '300001'],
+    ['expect', '100-continue'],
+  ])('believes nothing of a request whose %s was changed on its way', async (name, value) => {
+    const sent = { 'content-length': '300000', ...fenced };
+    const checksum = requestChecksum({ method: 'PUT', path }, sent);
+    const changed = { ...sent, [name]: value, 'stratum-checksum': checksum };
+    const { error } = await listener.ask('PUT', path, changed, Buffer.alloc(0));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'stratum-checksum' } });
+    expect(listener.node.fence.highest).toEqual({ term: 0n, ringEpoch: 0n });
+  });
+
+  it('believes nothing of a request whose id was changed on its way', async () => {
+    const checksum = requestChecksum({ method: 'PUT', path: `/blobs/${oidOf(contentOf(1))}` }, fenced);
+    const { error } = await put(content, { ...fenced, 'stratum-checksum': checksum });
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'stratum-checksum' } });
+  });
+
   it('refuses a body without a length', async () => {
     const { error } = await listener.ask('PUT', path, { ...fenced, 'transfer-encoding': 'chunked' }, content);
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'content-length' } });
@@ -56,24 +86,22 @@ describe('PUT of a blob', () => {
 
   it('refuses a fence that is behind, before the caller has sent anything', async () => {
     await listener.node.fence.raise({ term: 9n, ringEpoch: 9n });
-    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\nexpect: 100-continue\r\n`;
-    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
-    const said = await listener.say(`${head}${lines.join('')}\r\n`).closed;
+    const head = headOf('PUT', path, { 'content-length': '300000', expect: '100-continue', ...fenced });
+    const said = await listener.say(head).closed;
     expect(said).toMatch(/^HTTP\/1\.1 400 [\s\S]*STALE_TERM/);
   });
 
   it('takes what comes after the announced length for no part of the blob', async () => {
-    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
-    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${content.length}\r\n${lines.join('')}\r\n`;
+    const head = headOf('PUT', path, { 'content-length': `${content.length}`, ...fenced });
     await listener.say(Buffer.concat([Buffer.from(head), content, Buffer.from('and some more\r\n\r\n')])).closed;
+    // The connection is given up at once; the request that it carried may still be putting its fence on disk.
+    await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBe(0);
     // The connection is given up at the bytes that are no request; the blob before them is whole, or not there.
     expect(['PRESENT', 'MISSING']).toContain(await listener.node.store.verify(oid));
   });
 
   it('ends with the deadline of a caller who sends too slowly, and keeps nothing', async () => {
-    const lines = Object.entries({ ...fenced, ...time }).map(([name, value]) => `${name}: ${value}\r\n`);
-    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n${lines.join('')}\r\nslow`;
-    const { closed } = listener.say(head);
+    const { closed } = listener.say(`${headOf('PUT', path, { 'content-length': '300000', ...fenced })}slow`);
     await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBeGreaterThan(0);
     listener.node.clock.advance(10_000);
     await closed;
@@ -82,8 +110,7 @@ describe('PUT of a blob', () => {
 
   it('leaks no descriptor to callers who stop in mid-stream', async () => {
     const before = await openDescriptors();
-    const lines = Object.entries(fenced).map(([name, value]) => `${name}: ${value}\r\n`);
-    const head = `PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n${lines.join('')}\r\n`;
+    const head = headOf('PUT', path, { 'content-length': '300000', ...fenced });
     const callers = Array.from({ length: 50 }, () => listener.say(head + 'x'.repeat(1_000)));
     await expect.poll(() => listener.node.clock.pendingTimers(), { timeout: 5_000 }).toBe(50);
     for (const caller of callers) caller.end();

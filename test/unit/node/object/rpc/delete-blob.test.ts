@@ -3,7 +3,7 @@ import { type Oid, oidToBytes } from '../../../../../src/base/oid.ts';
 import { deleteBlob } from '../../../../../src/node/object/rpc/delete-blob.ts';
 import type { DeleteBlobRequest } from '../../../../../src/rpc/gen/stratum/v1/object.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
-import { call, fence, type SampleObject, sampleObject } from '../sample-object.ts';
+import { call, fenceMessage, type SampleObject, sampleObject } from '../sample-object.ts';
 
 describe('DeleteBlob', () => {
   let node: SampleObject;
@@ -17,7 +17,7 @@ describe('DeleteBlob', () => {
 
   const remove = (request: Partial<DeleteBlobRequest> = {}) => {
     const storedBeforeMs = BigInt(node.clock.nowMs() + 1);
-    return deleteBlob(node)({ oid: oidToBytes(oid), fence, storedBeforeMs, ...request }, call);
+    return deleteBlob(node)({ oid: oidToBytes(oid), fence: fenceMessage, storedBeforeMs, ...request }, call);
   };
 
   it('deletes what was last put before the time, once', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MiB } from '../../../../../src/base/units.ts';
 import { getStats } from '../../../../../src/node/object/rpc/get-stats.ts';
+import { encodeFence } from '../../../../../src/rpc/fence-codec.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
 import { call, type SampleObject, sampleObject } from '../sample-object.ts';
 
@@ -26,7 +27,7 @@ describe('GetStats', () => {
       freeBytes: BigInt(64 * MiB - 300),
       capacityBytes: BigInt(64 * MiB),
       quarantinedCount: 1n,
-      fence: { term: 4n, ringEpoch: 5n },
+      fence: encodeFence({ term: 4n, ringEpoch: 5n }),
     });
   });
 });

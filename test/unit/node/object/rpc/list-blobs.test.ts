@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listBlobs } from '../../../../../src/node/object/rpc/list-blobs.ts';
-import type { ListBlobsRequest } from '../../../../../src/rpc/gen/stratum/v1/object.ts';
+import { BlobPresence, type ListBlobsRequest } from '../../../../../src/rpc/gen/stratum/v1/object.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
 import { call, type SampleObject, sampleObject } from '../sample-object.ts';
 
@@ -29,6 +29,14 @@ describe('ListBlobs', () => {
     expect(second.nextCursor.length).toBe(0);
     const listed = [...first.entries, ...second.entries].map(({ oid }) => oid.toString('hex'));
     expect(listed).toEqual(oids.toSorted());
+  });
+
+  it('lists a copy in quarantine as what it is', async () => {
+    const oid = await node.add(contentOf(10));
+    await node.damage(oid);
+    expect((await list()).entries).toMatchObject([{ presence: BlobPresence.PRESENT }]);
+    await node.store.verify(oid);
+    expect((await list()).entries).toMatchObject([{ presence: BlobPresence.CORRUPT }]);
   });
 
   it('takes 1,000 for a page size that was not given', async () => {

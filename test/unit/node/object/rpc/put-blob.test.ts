@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { oidOf } from '../../../../../src/base/oid.ts';
 import { MiB } from '../../../../../src/base/units.ts';
 import { putBlob } from '../../../../../src/node/object/rpc/put-blob.ts';
+import { encodeFence } from '../../../../../src/rpc/fence-codec.ts';
 import type { PutBlobRequest } from '../../../../../src/rpc/gen/stratum/v1/object.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
 import { call, chunk, fence, header, type SampleObject, sampleObject, streamOf } from '../sample-object.ts';
@@ -32,10 +33,10 @@ describe('PutBlob', () => {
   });
 
   it('remembers the highest fence and refuses a lower one before a chunk is read', async () => {
-    await put(header(content, { fence: { term: 7n, ringEpoch: 2n } }), chunk(content));
+    await put(header(content, { fence: encodeFence({ term: 7n, ringEpoch: 2n }) }), chunk(content));
     let read = 0;
     const requests = async function* () {
-      yield header(content, { fence });
+      yield header(content);
       read += 1;
       yield chunk(content);
     };

@@ -3,13 +3,14 @@ import { oidOf, oidToBytes } from '../../../../../src/base/oid.ts';
 import { MiB } from '../../../../../src/base/units.ts';
 import { putBlobs } from '../../../../../src/node/object/rpc/put-blobs.ts';
 import { decodeErrorDetail } from '../../../../../src/rpc/error-detail.ts';
+import { encodeFence } from '../../../../../src/rpc/fence-codec.ts';
 import { ErrorDetail } from '../../../../../src/rpc/gen/stratum/v1/errors.ts';
 import type { PutBlobsRequest, SmallBlob } from '../../../../../src/rpc/gen/stratum/v1/object.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
-import { call, fence, type SampleObject, sampleObject, streamOf } from '../sample-object.ts';
+import { call, fenceMessage, type SampleObject, sampleObject, streamOf } from '../sample-object.ts';
 
 const blob = (content: Buffer, named = content): SmallBlob => ({ oid: oidToBytes(oidOf(named)), content });
-const group = (...blobs: SmallBlob[]): PutBlobsRequest => ({ fence, blobs });
+const group = (...blobs: SmallBlob[]): PutBlobsRequest => ({ fence: fenceMessage, blobs });
 
 describe('PutBlobs', () => {
   let node: SampleObject;
@@ -72,7 +73,7 @@ describe('PutBlobs', () => {
 
   it('refuses each blob of a group whose fence is behind, and goes on with the next group', async () => {
     await node.fence.raise({ term: 1n, ringEpoch: 9n });
-    const current = { ...group(blob(contentOf(3))), fence: { term: 3n, ringEpoch: 9n } };
+    const current = { ...group(blob(contentOf(3))), fence: encodeFence({ term: 3n, ringEpoch: 9n }) };
     const [refused, stored] = await put(group(blob(contentOf(1)), blob(contentOf(2))), current);
     const codes = refused?.results.map(({ error }) => decodeErrorDetail(ErrorDetail.decode(error)).code);
     expect(codes).toEqual(['STALE_EPOCH', 'STALE_EPOCH']);
