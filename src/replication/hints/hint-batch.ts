@@ -1,5 +1,5 @@
 import type { GapFate } from '../repair/gap-copy.ts';
-import type { NotedGap } from '../replica-gaps.ts';
+import { type NotedGap, strongerReason } from '../replica-gaps.ts';
 import type { HintEnd } from './hint-observer.ts';
 import type { Hint } from './hint-record.ts';
 import type { HintTable } from './hint-table.ts';
@@ -35,11 +35,14 @@ export class HintBatch {
     return this.#nextNumber;
   }
 
-  /** Keeps a gap. One that is known keeps its age; that its copy is corrupt is remembered. */
+  /**
+   * Keeps a gap. One that is known keeps its age and the stronger reason; but a write that is missed once more
+   * is a new gap, whose time is compared with the age of the node's copy.
+   */
   note(gap: NotedGap, notedAtMs: number): void {
     const known = this.#table.find(gap);
     if (known !== undefined) {
-      if (gap.reason === 'CORRUPT' && known.reason !== 'CORRUPT') this.#table.replace({ ...known, reason: 'CORRUPT' });
+      this.#noteAgain(known, gap, notedAtMs);
       return;
     }
     // One that would drive out all the others, and itself.
@@ -47,19 +50,31 @@ export class HintBatch {
       this.#count('overflow');
       return;
     }
-    const hint = { ...gap, number: this.#nextNumber, notedAtMs, attempts: 0 };
-    this.#nextNumber += 1n;
-    this.#table.add(hint);
-    this.totals.add(hint);
+    this.#add({ ...gap, notedAtMs, attempts: 0 });
   }
 
-  /** Drops the oldest until the bounds hold. */
-  keepBounds(): void {
+  #noteAgain(known: Hint, gap: NotedGap, notedAtMs: number): void {
+    const reason = strongerReason(known.reason, gap.reason);
+    if (gap.reason === 'MISSED_WRITE' && known.notedAtMs !== notedAtMs) {
+      this.#table.remove(known);
+      this.totals.remove(known);
+      this.#add({ ...known, reason, notedAtMs });
+    } else if (reason !== known.reason) {
+      this.#table.replace({ ...known, reason });
+    }
+  }
+
+  /** Whether more is kept than may be: there was more to drop than one transaction does. */
+  get isOverBounds(): boolean {
     const { bytesMax, countMax } = this.#options;
-    const areKept = () => this.totals.count <= countMax && this.totals.bytes <= bytesMax;
-    if (areKept()) return;
+    return this.totals.count > countMax || this.totals.bytes > bytesMax;
+  }
+
+  /** Drops the oldest until the bounds hold, but so many at most. */
+  keepBounds(dropsMax: number): void {
+    if (!this.isOverBounds) return;
     const oldest = new Map(this.totals.nodeIds().map((nodeId) => [nodeId, this.#oldest(nodeId)]));
-    while (!areKept()) {
+    for (let drops = 0; drops < dropsMax && this.isOverBounds; drops += 1) {
       let next: Hint | undefined;
       for (const hint of oldest.values()) {
         if (hint !== undefined && (next === undefined || hint.number < next.number)) next = hint;
@@ -70,13 +85,16 @@ export class HintBatch {
     }
   }
 
-  /** Of each node, drops the oldest while it is to go. */
-  dropWhile(isToGo: (hint: Hint) => boolean, end: HintEnd): void {
+  /** Of each node, drops the oldest while it is to go; of all nodes together so many at most. */
+  dropWhile(isToGo: (hint: Hint) => boolean, end: HintEnd, dropsMax: number): void {
+    const found: Hint[] = [];
     for (const nodeId of this.totals.nodeIds()) {
-      for (let hint = this.#oldest(nodeId); hint !== undefined && isToGo(hint); hint = this.#oldest(nodeId)) {
-        this.#drop(hint, end);
+      for (const hint of this.#table.list(nodeId, 0n)) {
+        if (found.length >= dropsMax || !isToGo(hint)) break;
+        found.push(hint);
       }
     }
+    for (const hint of found) this.#drop(hint, end);
   }
 
   /** What a try came to. A hint that was noted as corrupt meanwhile is to be tried again. */
@@ -85,6 +103,13 @@ export class HintBatch {
     if (known?.number !== hint.number) return;
     if (fate.outcome === 'FAILED') this.#table.replace({ ...known, attempts: known.attempts + 1 });
     else if (known.reason === hint.reason) this.#drop(known, ends[fate.outcome]);
+  }
+
+  #add(hint: Omit<Hint, 'number'>): void {
+    const numbered = { ...hint, number: this.#nextNumber };
+    this.#nextNumber += 1n;
+    this.#table.add(numbered);
+    this.totals.add(numbered);
   }
 
   #oldest(nodeId: string): Hint | undefined {

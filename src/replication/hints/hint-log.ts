@@ -6,6 +6,7 @@ import type { Logger } from '../../base/log.ts';
 import { GiB } from '../../base/units.ts';
 import type { GapResult } from '../repair/close-gaps.ts';
 import type { GapReason, GapSink, NotedGap, ReplicaGap } from '../replica-gaps.ts';
+import { HintAges } from './hint-ages.ts';
 import { HintBatch } from './hint-batch.ts';
 import type { HintEnd, HintObserver, HintStats } from './hint-observer.ts';
 import type { Hint } from './hint-record.ts';
@@ -38,6 +39,12 @@ const defaults = { bytesMax: 16 * GiB, ageMaxMs: 3 * 3_600_000, countMax: 1_000_
 
 /** Hints of one commit: they are written on the main thread, some 10 µs each, and requests wait for that long. */
 const batchMax = 500;
+
+/** Hints that one commit drops, of those that are too old and of those beyond the bounds: some 25 µs each. */
+const dropsMax = 500;
+
+/** Hints that are read before others have their turn: some 4 µs each. */
+const sliceMax = 1_000;
 
 /** Milliseconds in which the loss of hints is logged once. */
 const burstMs = 60_000;
@@ -81,6 +88,7 @@ export class HintLog implements GapSink, Part {
   /** What else the next commit is to do. */
   #tasks: Task[] = [];
   #writing: Promise<void> | undefined;
+  readonly #ages: HintAges;
   #lost = 0;
   #lostLoggedAtMs = Number.NEGATIVE_INFINITY;
   readonly #ended: Record<HintEnd, number> = { replayed: 0, needless: 0, expired: 0, overflow: 0, failed: 0 };
@@ -88,6 +96,7 @@ export class HintLog implements GapSink, Part {
   constructor(options: HintLogOptions, modules: HintLogModules) {
     this.#options = { ...defaults, ...options };
     this.#modules = modules;
+    this.#ages = new HintAges(modules);
   }
 
   /** Opens the log and counts what is in it. A file that is damaged is begun anew: it is no guarantee. */
@@ -104,20 +113,29 @@ export class HintLog implements GapSink, Part {
       await mkdir(path);
       table = HintTable.open(path);
     }
-    const unreadable: Buffer[] = [];
-    for (const each of table.all()) {
-      if (Buffer.isBuffer(each)) unreadable.push(each);
-      else {
-        this.#totals.add(each);
-        if (each.number >= this.#nextNumber) this.#nextNumber = each.number + 1n;
-      }
-    }
+    const unreadable = await this.#load(table);
     this.#table = table;
-    if (unreadable.length === 0) return;
-    await table.change(() => {
-      for (const key of unreadable) table.removeKey(key);
-    });
-    this.#modules.log.warn({ hints: unreadable.length }, 'hints that this version cannot read were dropped');
+    if (unreadable === 0) return;
+    this.#modules.log.warn({ hints: unreadable }, 'hints that this version cannot read were dropped');
+  }
+
+  /** Counts what a table holds, slice by slice, and drops what cannot be read; how many those were. */
+  async #load(table: HintTable): Promise<number> {
+    let dropped = 0;
+    for (let slice = table.slice(undefined, sliceMax); slice.last !== undefined; ) {
+      const { hints, unreadable, last } = slice;
+      for (const hint of hints) {
+        this.#totals.add(hint);
+        if (hint.number >= this.#nextNumber) this.#nextNumber = hint.number + 1n;
+      }
+      // Even when there is nothing to remove: others have their turn until the transaction has ended.
+      await table.change(() => {
+        for (const key of unreadable) table.removeKey(key);
+      });
+      dropped += unreadable.length;
+      slice = table.slice(last, sliceMax);
+    }
+    return dropped;
   }
 
   /** Writes what was noted, and closes; whatever is noted from now on is lost. */
@@ -160,12 +178,20 @@ export class HintLog implements GapSink, Part {
     return this.#totals.countOf(nodeId);
   }
 
-  /** A node's hints that are younger than the one of this number, oldest first: so many blobs and bytes, but one at least. */
+  /**
+   * A node's hints that are younger than the one of this number, oldest first: so many blobs and bytes, but
+   * one at least. None behind a great many that are too old: those are to be dropped first.
+   */
   page(nodeId: string, after: bigint, countMax: number, bytesMax: number): readonly Hint[] {
     const hints: Hint[] = [];
     let bytes = 0;
+    let skipped = 0;
     for (const hint of this.#table?.list(nodeId, after) ?? []) {
-      if (this.#isExpired(hint)) continue;
+      if (this.#isExpired(hint)) {
+        skipped += 1;
+        if (skipped < sliceMax) continue;
+        break;
+      }
       bytes += hint.size;
       if (hints.length >= countMax || (hints.length > 0 && bytes > bytesMax)) break;
       hints.push(hint);
@@ -180,23 +206,28 @@ export class HintLog implements GapSink, Part {
     });
   }
 
-  /** Drops what is too old; resolves when that is on disk. */
-  async expire(): Promise<void> {
-    const hasExpired = this.nodeIds().some((nodeId) => {
+  /** Drops what is too old, some in each commit; resolves when that is on disk, or earlier after an abort. */
+  async expire(signal?: AbortSignal): Promise<void> {
+    while (signal?.aborted !== true && this.#hasExpired()) {
+      await this.#commit((batch) => batch.dropWhile((hint) => this.#isExpired(hint), 'expired', dropsMax));
+    }
+  }
+
+  #hasExpired(): boolean {
+    return this.nodeIds().some((nodeId) => {
       const oldest = this.#oldest(nodeId);
       return oldest !== undefined && this.#isExpired(oldest);
     });
-    if (hasExpired) await this.#commit((batch) => batch.dropWhile((hint) => this.#isExpired(hint), 'expired'));
   }
 
   /** For metrics and people. */
   stats(): HintStats {
-    const oldestMs = this.nodeIds().map((nodeId) => this.#oldest(nodeId)?.notedAtMs ?? Number.POSITIVE_INFINITY);
+    const oldest = this.nodeIds().flatMap((nodeId) => this.#oldest(nodeId) ?? []);
     const { replayed, expired, overflow, failed } = this.#ended;
     return {
       pending: this.#totals.count,
       bytes: this.#totals.bytes,
-      oldestAgeMs: this.#totals.count === 0 ? 0 : Math.max(0, this.#modules.clock.nowMs() - Math.min(...oldestMs)),
+      oldestAgeMs: Math.max(0, ...oldest.map((hint) => this.#ages.ageMs(hint))),
       dropped: expired + overflow + failed,
       replayed,
     };
@@ -207,8 +238,8 @@ export class HintLog implements GapSink, Part {
     return undefined;
   }
 
-  #isExpired({ notedAtMs }: Hint): boolean {
-    return this.#modules.clock.nowMs() - notedAtMs > this.#options.ageMaxMs;
+  #isExpired(hint: Hint): boolean {
+    return this.#ages.ageMs(hint) > this.#options.ageMaxMs;
   }
 
   #commit(run: (batch: HintBatch) => void): Promise<void> {
@@ -219,22 +250,28 @@ export class HintLog implements GapSink, Part {
   }
 
   #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
     return this.#writing;
   }
 
   /** One commit after the other; what comes in meanwhile shares the next one. */
   async #writeAll(): Promise<void> {
     await Promise.resolve(); // What is noted in the same turn shares the first one.
-    while (this.#noted.length > 0 || this.#tasks.length > 0) {
+    let isOverBounds = false;
+    for (;;) {
+      if (this.#noted.length === 0 && this.#tasks.length === 0 && !isOverBounds) {
+        this.#writing = undefined; // In the same turn as the look: what comes in behind it starts the next one.
+        return;
+      }
       const noted = this.#noted.splice(0, batchMax);
       const tasks = this.#tasks.splice(0);
       try {
-        this.#adopt(await this.#writeBatch(noted, tasks), noted.length > 0);
+        const batch = await this.#writeBatch(noted, tasks);
+        isOverBounds = batch.isOverBounds;
+        this.#adopt(batch, noted.length > 0);
         for (const { done } of tasks) done.resolve();
       } catch (error) {
+        isOverBounds = false; // The next hint will tell.
         this.#modules.log.debug({ error: explain(error) }, 'hints could not be written');
         if (noted.length > 0) this.#end('failed', noted.length);
         for (const { done } of tasks) done.reject(error);
@@ -246,7 +283,7 @@ export class HintLog implements GapSink, Part {
     const table = this.#table;
     if (table === undefined) throw new StratumError('SHUTTING_DOWN', 'the hint log is closed');
     const { bytesMax, countMax } = this.#options;
-    const notedAtMs = this.#modules.clock.nowMs();
+    const notedAtMs = this.#ages.nowMs(this.#nextNumber);
     return table.change(() => {
       const batch = new HintBatch(
         { bytesMax, countMax, nextNumber: this.#nextNumber },
@@ -254,7 +291,7 @@ export class HintLog implements GapSink, Part {
       );
       for (const { run } of tasks) run(batch);
       for (const gap of noted) batch.note(gap, notedAtMs);
-      batch.keepBounds();
+      batch.keepBounds(dropsMax);
       return batch;
     });
   }

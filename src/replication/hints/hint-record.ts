@@ -5,7 +5,6 @@ import type { GapReason, NotedGap } from '../replica-gaps.ts';
 export interface Hint extends NotedGap {
   /** Rises with every hint of a log; the older of two has the lower one. */
   readonly number: bigint;
-  /** Milliseconds since the Unix epoch. */
   readonly notedAtMs: number;
   /** Tries to close it that failed. */
   readonly attempts: number;

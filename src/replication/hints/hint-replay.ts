@@ -8,12 +8,13 @@ import { MiB } from '../../base/units.ts';
 import { WakeablePause } from '../../base/wakeable-pause.ts';
 import type { Topology, TopologySource } from '../../topology/topology.ts';
 import type { NodeDirectory } from '../node-directory.ts';
-import { closeGaps, defaultCopyTimeouts, type GapResult } from '../repair/close-gaps.ts';
-import type { CopyTimeouts } from '../repair/gap-copy.ts';
+import { closeGaps, defaultCopyTimeouts } from '../repair/close-gaps.ts';
+import { type CopyTimeouts, isRefusal } from '../repair/gap-copy.ts';
 import { ByteThrottle } from './byte-throttle.ts';
 import type { HintLog } from './hint-log.ts';
 import type { Hint } from './hint-record.ts';
 import { NodeReplay } from './node-replay.ts';
+import { RingAbsence } from './ring-absence.ts';
 
 /** Values of a replay; each has a default. */
 export interface HintReplayOptions {
@@ -50,8 +51,9 @@ const expiryIntervalMs = 60_000;
 /**
  * Closes the gaps of a hint log in the background: a node's turn comes when the topology calls it
  * ACTIVE, and its hints go to it in the order of their age. Gaps that were closed by others, and those
- * of nodes that the blob no longer belongs to, cost a question or nothing. What fails is tried again
- * after a growing pause of that node alone, until the hint is too old.
+ * of nodes that the blob no longer belongs to, cost a question or nothing. A node that fails is tried again
+ * after a growing pause of its own, from its oldest hint. A hint that fails while its node is well is
+ * stepped over until the others had their turn. Both until the hint is too old.
  */
 export class HintReplay implements Part {
   readonly name = 'hint replay';
@@ -61,6 +63,7 @@ export class HintReplay implements Part {
   readonly #pause: WakeablePause;
   readonly #stopped = new AbortController();
   readonly #nodes = new Map<string, NodeReplay>();
+  readonly #absence: RingAbsence;
   readonly #turns = new Set<Promise<void>>();
   #unsubscribe: (() => void)[] = [];
   #running: Promise<void> = Promise.resolve();
@@ -73,6 +76,7 @@ export class HintReplay implements Part {
     const timeoutPerMiBMs = Math.max(defaultCopyTimeouts.timeoutPerMiBMs, (8 * MiB * 1_000) / bytesPerSecond);
     this.#timeouts = { ...defaultCopyTimeouts, timeoutPerMiBMs };
     this.#pause = new WakeablePause(modules);
+    this.#absence = new RingAbsence(modules);
   }
 
   async start(): Promise<void> {
@@ -103,7 +107,7 @@ export class HintReplay implements Part {
       this.#pause.rearm();
       if (clock.monotonicMs() - expiredAtMs >= expiryIntervalMs) {
         expiredAtMs = clock.monotonicMs();
-        await hints.expire().catch((error: unknown) => {
+        await hints.expire(signal).catch((error: unknown) => {
           log.warn({ error: explain(error) }, 'hints that are too old could not be dropped');
         });
       }
@@ -120,10 +124,11 @@ export class HintReplay implements Part {
     for (const nodeId of this.#nodes.keys()) if (!nodeIds.includes(nodeId)) this.#endEpisode(nodeId);
     if (now === undefined || now.ring.epoch === 0n) return Number.POSITIVE_INFINITY;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const nodeId of this.#inTurn(nodeIds)) {
+    for (const [nodeId, ringMs] of this.#absence.waits(now, this.#inTurn(nodeIds))) {
       const node = this.#nodes.get(nodeId);
-      if (!isReplayable(now, nodeId) || node?.isBusy) continue;
-      const waitMs = node === undefined ? 0 : this.#readyAtMs(node) - clock.monotonicMs();
+      if (node?.isBusy) continue;
+      const readyMs = node === undefined || ringMs > 0 ? 0 : this.#readyAtMs(node) - clock.monotonicMs();
+      const waitMs = Math.max(ringMs, readyMs);
       if (waitMs > 0) nextMs = Math.min(nextMs, waitMs);
       else if (this.#turns.size < nodesAtOnceMax) this.#beginTurn(nodeId, now);
     }
@@ -184,7 +189,7 @@ export class HintReplay implements Part {
       if (fate.outcome === 'LOST') log.warn({ peer: node.nodeId, oid: fate.gap.oid }, fate.error.message);
     }
     node.cursor = last.number;
-    const refusal = results.find(isOfTarget);
+    const refusal = results.find(isRefusal);
     if (refusal === undefined) {
       node.succeed();
       return;
@@ -196,7 +201,7 @@ export class HintReplay implements Part {
   /** Every hint was tried. */
   async #endPass(node: NodeReplay): Promise<void> {
     const { hints, clock } = this.#modules;
-    if (node.cursor === 0n) await hints.expire(); // There are some, and all are too old.
+    if (node.cursor === 0n) await hints.expire(this.#stopped.signal); // There are some, and all are too old.
     const failure = node.takePassFailure();
     if (node.nextPassAtMs > clock.monotonicMs()) return;
     if (failure === undefined) node.beginPass();
@@ -220,14 +225,4 @@ export class HintReplay implements Part {
     this.#nodes.delete(nodeId);
     this.#modules.log.info({ peer: nodeId, ...node.counts }, 'the replay of a node’s hints ends');
   }
-}
-
-/** Whether something can be done for a node's hints: it takes writes, or they have lost their purpose. */
-function isReplayable({ nodes, ring }: Topology, nodeId: string): boolean {
-  const state = nodes.get(nodeId)?.state;
-  return state === undefined || state === 'ACTIVE' || !ring.nodes.some((member) => member.nodeId === nodeId);
-}
-
-function isOfTarget(result: GapResult): result is GapResult & { readonly outcome: 'FAILED' } {
-  return result.outcome === 'FAILED' && result.at === 'TARGET';
 }

@@ -6,6 +6,15 @@ import { decodeHint, encodeHint, type Hint } from './hint-record.ts';
 
 const numberMax = 2n ** 64n - 1n;
 
+/** Some of all hints. */
+export interface HintSlice {
+  readonly hints: readonly Hint[];
+  /** Keys of those that this version cannot read. */
+  readonly unreadable: readonly Buffer[];
+  /** The key that the next slice begins behind; undefined when this one is empty. */
+  readonly last: Buffer | undefined;
+}
+
 /**
  * The LMDB file of the hints: one record for each, in order of age for each node, and an index that
  * finds the one of a node and a blob. What changes them is called inside `change` alone.
@@ -68,15 +77,23 @@ export class HintTable {
     }
   }
 
-  /** All hints, and the keys of those that this version cannot read. */
-  *all(): Generator<Hint | Buffer, void, undefined> {
+  /** So many of all hints behind a key; the event loop may have its turn between two slices. */
+  slice(after: Buffer | undefined, countMax: number): HintSlice {
     const prefix = singleKey('frontendHint');
+    // The shortest key that is above it.
+    const start = after === undefined ? prefix : Buffer.concat([after, Buffer.of(0)]);
     const end = Buffer.concat([prefix, Buffer.of(0xff)]);
-    for (const { key, value } of this.#database.getRange({ start: prefix, end })) {
+    const hints: Hint[] = [];
+    const unreadable: Buffer[] = [];
+    let last: Buffer | undefined;
+    for (const { key, value } of this.#database.getRange({ start, end, limit: countMax })) {
+      last = Buffer.from(key);
       const fields = decodeHint(value);
       const nodeId = key.subarray(prefix.length, key.length - 9).toString('latin1');
-      yield fields === undefined ? Buffer.from(key) : { ...fields, nodeId, number: numberOf(key) };
+      if (fields === undefined) unreadable.push(last);
+      else hints.push({ ...fields, nodeId, number: numberOf(key) });
     }
+    return { hints, unreadable, last };
   }
 
   /** Forgets a record by its key. */

@@ -1,5 +1,5 @@
 import { type CloseGapsModules, closeGaps, type GapResult } from '../repair/close-gaps.ts';
-import type { GapReason, GapSink, NotedGap, ReplicaGap } from '../replica-gaps.ts';
+import { type GapReason, type GapSink, type NotedGap, type ReplicaGap, strongerReason } from '../replica-gaps.ts';
 
 /** Gaps beyond these are forgotten: some megabytes of memory. */
 const countMaxDefault = 10_000;
@@ -21,9 +21,10 @@ export class MemoryHints implements GapSink {
   note({ oid, size, nodeId }: ReplicaGap, reason: GapReason): void {
     const key = `${nodeId}/${oid}`;
     const known = this.#gaps.get(key);
-    if (known === undefined ? this.#gaps.size < this.#countMax : reason === 'CORRUPT') {
-      this.#gaps.set(key, { oid, size, nodeId, reason });
-    }
+    if (known === undefined && this.#gaps.size >= this.#countMax) return;
+    const notedAtMs = this.#modules.clock.nowMs();
+    const both = known === undefined ? reason : strongerReason(known.reason, reason);
+    this.#gaps.set(key, { oid, size, nodeId, reason: both, notedAtMs });
   }
 
   /** Closes what was noted so far, and forgets it; see `closeGaps`. */

@@ -9,6 +9,7 @@ import { inProcessEndpoint, type NodeDirectory } from '../node-directory.ts';
 import type { NodeReader } from '../node-io.ts';
 import { type Placement, placementOf, stateRank } from '../placement.ts';
 import type { NotedGap } from '../replica-gaps.ts';
+import { isFailureOfNode } from './failure-of-node.ts';
 import {
   type CopyTimeouts,
   copySmall,
@@ -17,6 +18,7 @@ import {
   failedAt,
   type GapCopyModules,
   type GapFate,
+  isRefusal,
   type SourcedGap,
 } from './gap-copy.ts';
 import type { CopyThrottle } from './replica-source.ts';
@@ -51,8 +53,9 @@ export const defaultCopyTimeouts: CopyTimeouts = { timeoutMs: 10_000, timeoutPer
 /**
  * Closes gaps: asks each node which of its gaps are still open, and puts there what a verified copy of
  * another of the blob's own nodes gives, by the current ring and under its fence. A node that cannot be
- * asked or written is not tried again in the same call. Every call to a node has a deadline. Never
- * rejects: a result for each gap, in order; after an abort those that were not closed are FAILED.
+ * asked or written is not tried again in the same call; an error of one blob alone is that blob's. Every
+ * call to a node has a deadline. Never rejects: a result for each gap, in order; after an abort those
+ * that were not closed are FAILED.
  */
 export async function closeGaps(
   gaps: readonly NotedGap[],
@@ -83,23 +86,17 @@ async function closeAtNode(
   for (const gap of gaps) {
     const placement = placementOf(topology, gap.oid);
     known = placement.topology;
-    if (!placement.nodeIds.includes(nodeId) || !known.nodes.has(nodeId)) fates.set(gap, { outcome: 'NEEDLESS' });
+    if (!placement.nodeIds.includes(nodeId)) fates.set(gap, { outcome: 'NEEDLESS' });
     else own.push({ gap, sourceIds: sourcesOf(placement, nodeId, nodes) });
   }
   if (own.length === 0 || known === undefined) return;
-  const [target, reader] = [nodes.writer(nodeId), nodes.reader(nodeId)];
+  // A member of the ring that is not registered lacks its blobs all the same: it may be back in a moment.
+  const [target, reader] = known.nodes.has(nodeId) ? [nodes.writer(nodeId), nodes.reader(nodeId)] : [];
   if (target === undefined || reader === undefined) {
     throw new StratumError('UNREACHABLE', `${nodeId} is not registered`, { endpoint: 'unknown' });
   }
   const open: SourcedGap[] = [];
-  for (const each of questions(own)) {
-    signal.throwIfAborted();
-    const held = await heldBy(reader, each, { clock, timeouts }, signal);
-    for (const { gap, sourceIds } of each) {
-      if (held.has(gap.oid)) fates.set(gap, { outcome: 'NEEDLESS' });
-      else open.push({ gap, sourceIds });
-    }
-  }
+  for (const each of questions(own)) open.push(...(await stillOpen(reader, each, { clock, timeouts, fates, signal })));
   const fence = { term: known.term, ringEpoch: known.ring.epoch };
   await copyAll(open, { clock, nodes, target, fence, timeouts, throttle, signal }, fates);
 }
@@ -115,13 +112,9 @@ async function copyAll(gaps: SourcedGap[], modules: GapCopyModules, fates: Map<N
       const fate = found[index];
       if (fate !== undefined) fates.set(gap, fate);
     }
-    for (const fate of found) if (fate.outcome === 'FAILED' && isOfNode(fate)) throw fate.error;
+    const refusal = found.find(isRefusal);
+    if (refusal !== undefined) throw refusal.error;
   });
-}
-
-/** Whether a failed write says that the next one to this node would fail as well. */
-function isOfNode({ at, error }: Extract<GapFate, { outcome: 'FAILED' }>): boolean {
-  return at === 'TARGET' && error.code !== 'CHECKSUM_MISMATCH' && error.code !== 'INVALID_ARGUMENT';
 }
 
 /** Where a gap's blob may be read: good nodes before doubtful ones, this process before others, then the ring's order. */
@@ -132,23 +125,63 @@ function sourcesOf({ topology, nodeIds }: Placement, targetId: string, nodes: No
     .sort((a, b) => stateRank(topology, a) - stateRank(topology, b) || distance(a) - distance(b));
 }
 
+/** What a node is asked with, and where the answers go. */
+interface QuestionModules {
+  readonly clock: Clock;
+  readonly timeouts: CopyTimeouts;
+  readonly fates: Map<NotedGap, GapFate>;
+  readonly signal: AbortSignal;
+}
+
+/** The gaps that a node's answers leave open; the others get their fates. Rejects when the node as a whole fails. */
+async function stillOpen(
+  node: NodeReader,
+  gaps: readonly SourcedGap[],
+  modules: QuestionModules,
+): Promise<SourcedGap[]> {
+  const { fates, signal } = modules;
+  signal.throwIfAborted();
+  try {
+    const held = await heldBy(node, gaps, modules);
+    for (const { gap } of gaps) if (held.has(gap)) fates.set(gap, { outcome: 'NEEDLESS' });
+    return gaps.filter(({ gap }) => !held.has(gap));
+  } catch (error) {
+    if (signal.aborted || isFailureOfNode(asStratumError(error))) throw error;
+    if (gaps.length === 1) {
+      for (const { gap } of gaps) fates.set(gap, failedAt('TARGET', error));
+      return [];
+    }
+  }
+  // One of the blobs made the question fail for all.
+  const open: SourcedGap[] = [];
+  for (const each of gaps) open.push(...(await stillOpen(node, [each], modules)));
+  return open;
+}
+
 /**
- * Which of the blobs the node has. Where its copy was found to be wrong, it hashes it first: a node
- * that has not noticed would call it present.
+ * For which of the gaps the node has a copy that closes it. Where its copy was found to be wrong, it
+ * hashes it first: a node that has not noticed would call it present.
  */
 async function heldBy(
   node: NodeReader,
   gaps: readonly SourcedGap[],
-  { clock, timeouts }: { readonly clock: Clock; readonly timeouts: CopyTimeouts },
-  signal: AbortSignal,
-): Promise<ReadonlySet<Oid>> {
+  { clock, timeouts, signal }: QuestionModules,
+): Promise<ReadonlySet<NotedGap>> {
   const verify = gaps.some(({ gap }) => gap.reason === 'CORRUPT');
   const hashedBytes = verify ? gaps.reduce((sum, { gap }) => sum + gap.size, 0) : 0;
   const oids = gaps.map(({ gap }) => gap.oid);
   const timeoutMs = copyTimeoutMs(timeouts, hashedBytes);
   const ask = (ended: AbortSignal) => node.has(oids, verify, { timeoutMs, signal: ended });
   const reports = await withDeadline(clock, `HasBlobs at ${node.nodeId}`, timeoutMs, ask, signal);
-  return new Set(reports.filter(({ presence }) => presence === 'PRESENT').map(({ oid }) => oid));
+  const storedAtMs = new Map<Oid, number>();
+  for (const report of reports) if (report.presence === 'PRESENT') storedAtMs.set(report.oid, report.storedAtMs);
+  return new Set(gaps.map(({ gap }) => gap).filter((gap) => isClosedBy(storedAtMs.get(gap.oid), gap)));
+}
+
+/** Whether the copy that a node has is the one it lacked: it may have an older one, whose age was to be renewed. */
+function isClosedBy(storedAtMs: number | undefined, { reason, notedAtMs }: NotedGap): boolean {
+  if (storedAtMs === undefined) return false;
+  return reason !== 'MISSED_WRITE' || notedAtMs === undefined || storedAtMs >= notedAtMs;
 }
 
 /** Gaps in groups for one question each, those whose copy must be hashed apart from the others. */

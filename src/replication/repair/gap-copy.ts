@@ -4,18 +4,19 @@ import { withDeadline } from '../../base/deadline.ts';
 import { asStratumError, hasCode, type NodeFailure, StratumError } from '../../base/errors.ts';
 import type { Oid } from '../../base/oid.ts';
 import { MiB } from '../../base/units.ts';
-import type { SmallBlobAnswer } from '../../store/blob-store.ts';
+import type { SmallBlob, SmallBlobAnswer } from '../../store/blob-store.ts';
 import { contentMismatch } from '../../store/checked-content.ts';
 import type { NodeDirectory } from '../node-directory.ts';
 import type { Fence, NodeReader, NodeWriter } from '../node-io.ts';
 import type { NotedGap } from '../replica-gaps.ts';
+import { isFailureOfNode } from './failure-of-node.ts';
 import { type CopyThrottle, ReplicaSource } from './replica-source.ts';
 
 /** What became of a gap. */
 export type GapFate =
   /** A verified copy was put, and the node has it durably. */
   | { readonly outcome: 'CLOSED' }
-  /** The node has a copy already, or is no longer one of the blob's own. */
+  /** The node has a copy already, and one that is young enough; or it is no longer one of the blob's own. */
   | { readonly outcome: 'NEEDLESS' }
   /** Every other one of the blob's own nodes says that it has no copy. */
   | { readonly outcome: 'LOST'; readonly error: StratumError }
@@ -86,29 +87,38 @@ export async function copyStreamed({ gap, sourceIds }: SourcedGap, modules: GapC
 
 /** Copies blobs of at most `smallBlobBytesMax` bytes, 4 MiB together, in few calls; a fate for each, in order. */
 export async function copySmall(gaps: readonly SourcedGap[], modules: GapCopyModules): Promise<readonly GapFate[]> {
-  const { clock, target, fence, timeouts, throttle, signal } = modules;
   const reads = gaps.map((each) => new SmallRead(each));
   await readSmall(reads, modules);
   const found = reads.flatMap(({ gap: { oid }, content }) => (content === undefined ? [] : [{ oid, content }]));
-  const bytes = found.reduce((sum, { content }) => sum + content.length, 0);
-  let fates: readonly GapFate[] = [];
-  if (found.length > 0) {
-    try {
-      await throttle?.pass(bytes, signal);
-      const timeoutMs = copyTimeoutMs(timeouts, bytes);
-      const put = (ended: AbortSignal) => target.putMany(found, fence, { timeoutMs, signal: ended });
-      const answers = await withDeadline(clock, `PutBlobs at ${target.nodeId}`, timeoutMs, put, signal);
-      fates = answers.map((fate) => (fate instanceof StratumError ? failedAt('TARGET', fate) : { outcome: 'CLOSED' }));
-    } catch (error) {
-      fates = found.map(() => failedAt('TARGET', error));
-    }
-  }
+  const fates = found.length === 0 ? [] : await putSmall(found, modules);
   let at = 0;
   return reads.map(({ gap, sourceIds, content, failures }) => {
     if (content === undefined) return judge(gap.oid, sourceIds, failures);
     at += 1;
-    return fates[at - 1] ?? failedAt('TARGET', new Error(`${target.nodeId} gave too few fates`));
+    return fates[at - 1] ?? failedAt('TARGET', new Error(`${modules.target.nodeId} gave too few fates`));
   });
+}
+
+/** Puts small blobs in one call, or each for itself when that call fails and it is not the node's failure. */
+async function putSmall(blobs: readonly SmallBlob[], modules: GapCopyModules): Promise<readonly GapFate[]> {
+  const { clock, target, fence, timeouts, throttle, signal } = modules;
+  const bytes = blobs.reduce((sum, { content }) => sum + content.length, 0);
+  try {
+    await throttle?.pass(bytes, signal);
+    const timeoutMs = copyTimeoutMs(timeouts, bytes);
+    const put = (ended: AbortSignal) => target.putMany(blobs, fence, { timeoutMs, signal: ended });
+    const answers = await withDeadline(clock, `PutBlobs at ${target.nodeId}`, timeoutMs, put, signal);
+    return answers.map((fate) => (fate instanceof StratumError ? failedAt('TARGET', fate) : { outcome: 'CLOSED' }));
+  } catch (error) {
+    const isOfAll = blobs.length === 1 || signal.aborted || isFailureOfNode(asStratumError(error));
+    if (isOfAll) return blobs.map(() => failedAt('TARGET', error));
+  }
+  const fates: GapFate[] = [];
+  for (const blob of blobs) {
+    const last = fates.at(-1);
+    fates.push(...(last !== undefined && isRefusal(last) ? [last] : await putSmall([blob], modules)));
+  }
+  return fates;
 }
 
 /** A small blob that is looked for at one source after another. */
@@ -157,7 +167,9 @@ async function readFrom(node: NodeReader, reads: readonly SmallRead[], modules: 
       else read.content = answer;
     }
   } catch (error) {
-    for (const read of reads) read.failures.push(failureOf(node, error));
+    const isOfAll = reads.length === 1 || signal.aborted || isFailureOfNode(asStratumError(error));
+    if (!isOfAll) for (const read of reads) await readFrom(node, [read], modules);
+    else for (const read of reads) read.failures.push(failureOf(node, error));
   }
 }
 
@@ -200,6 +212,11 @@ function unregistered(nodeId: string): NodeFailure {
   const endpoint = 'unknown';
   const error = new StratumError('UNREACHABLE', `${nodeId} is not registered`, { endpoint });
   return { nodeId, endpoint, attempt: 1, error };
+}
+
+/** Whether what became of a gap says that the node that lacks it cannot be asked or written at all. */
+export function isRefusal<Fate extends GapFate>(fate: Fate): fate is Fate & { readonly outcome: 'FAILED' } {
+  return fate.outcome === 'FAILED' && fate.at === 'TARGET' && isFailureOfNode(fate.error);
 }
 
 /** A fate of a gap that stays open. */

@@ -84,13 +84,34 @@ describe('the hint log', () => {
     expect(['o', 'o1', 'o10', 'o100'].map((nodeId) => hints.countOf(nodeId))).toEqual([1, 2, 1, 0]);
   });
 
-  it('collapses duplicates, with the age of the first, and remembers that a copy is corrupt', async () => {
-    await note(gapAt('o1', 1));
+  it('collapses duplicates, with the age of the first and the reason that asks most', async () => {
+    await note(gapAt('o1', 1, 100, 'MISSING'), gapAt('o1', 2), gapAt('o1', 2));
     clock.advance(1_000);
-    await note(gapAt('o1', 1, 100, 'CORRUPT'), gapAt('o1', 1, 100, 'MISSING'), gapAt('o1', 1));
-    expect(kept()).toMatchObject([{ notedAtMs: 1_000_000, reason: 'CORRUPT', number: 1n }]);
-    expect(hints.stats()).toMatchObject({ pending: 1, bytes: 100 });
+    await note(gapAt('o1', 1, 100, 'CORRUPT'), gapAt('o1', 1, 100, 'MISSING'), gapAt('o1', 2, 100, 'MISSING'));
+    expect(kept()).toMatchObject([
+      { notedAtMs: 1_000_000, reason: 'CORRUPT', number: 1n },
+      { notedAtMs: 1_000_000, reason: 'MISSED_WRITE', number: 2n },
+    ]);
+    expect(hints.stats()).toMatchObject({ pending: 2, bytes: 200 });
   });
+
+  it.each(['MISSED_WRITE', 'CORRUPT', 'MISSING'] as const)(
+    'takes a write that is missed again for a new one of a hint that was %s: with its time, as the youngest',
+    async (reason) => {
+      await note(gapAt('o1', 1, 100, reason), gapAt('o1', 2));
+      const first = kept().map((hint) => ({ hint, fate: { ...closed, gap: hint } }));
+      clock.advance(1_000);
+      await note(gapAt('o1', 1));
+      const stronger = reason === 'MISSING' ? 'MISSED_WRITE' : reason;
+      const renewed = { ...gapAt('o1', 1, 100, stronger), notedAtMs: 1_001_000, number: 3n, attempts: 0 };
+      expect(kept()).toMatchObject([gapAt('o1', 2), renewed]);
+      expect(hints.stats()).toMatchObject({ pending: 2, bytes: 200 });
+      // What was copied before it was missed again has not renewed its age.
+      await hints.settle(first);
+      await reopen();
+      expect(kept()).toEqual([renewed]);
+    },
+  );
 
   it('neither waits nor throws, whatever its state', async () => {
     hints.note(gapAt('o1', 1), 'MISSING');
@@ -151,6 +172,93 @@ describe('the hint log', () => {
   });
 
   it.each([
+    { what: 'forward', jumpMs: 9 * 3_600_000 },
+    { what: 'back', jumpMs: -1_800_000 },
+  ])('keeps to the time that passed when the wall clock jumps $what', async ({ jumpMs }) => {
+    await note(gapAt('o1', 1));
+    await hints.stop();
+    let jumpedMs = 0;
+    const own = { ...clock, nowMs: () => clock.nowMs() + jumpedMs };
+    hints = new HintLog({ path: join(folder.path, 'hints') }, { clock: own, log });
+    await hints.start();
+    await note(gapAt('o1', 2));
+    clock.advance(3_600_000);
+    jumpedMs = jumpMs;
+    await hints.expire();
+    expect(hints.stats()).toMatchObject({ pending: 2, oldestAgeMs: 3_600_000 });
+    await note(gapAt('o1', 3));
+    clock.advance(2 * 3_600_000 + 1);
+    await hints.expire();
+    expect(kept()).toMatchObject([gapAt('o1', 3)]);
+    clock.advance(3_600_000);
+    await hints.expire();
+    expect(hints.stats().pending).toBe(0);
+  });
+
+  it('drops many that are too old in commits of at most 500, and lets others have their turn between', async () => {
+    for (let seed = 0; seed < 1_800; seed += 1) hints.note(gapAt(`o${seed % 2}`, seed), 'MISSED_WRITE');
+    await hints.flush();
+    clock.advance(3 * 3_600_000 + 1);
+    await note(gapAt('o1', 9_000));
+    const seen = new Set<number>();
+    let isDone = false;
+    const look = () => {
+      seen.add(hints.stats().pending);
+      if (!isDone) setImmediate(look);
+    };
+    look();
+    await hints.expire();
+    isDone = true;
+    expect([...seen]).toEqual([1_801, 1_301, 801, 301]);
+    expect(kept()).toMatchObject([gapAt('o1', 9_000)]);
+    expect([ended.length, hints.nodeIds()]).toEqual([1_800, ['o1']]);
+  });
+
+  it('ends the dropping of what is too old between two commits', async () => {
+    for (let seed = 0; seed < 1_200; seed += 1) hints.note(gapAt('o1', seed), 'MISSED_WRITE');
+    await hints.flush();
+    clock.advance(3 * 3_600_000 + 1);
+    const controller = new AbortController();
+    const expiring = hints.expire(controller.signal);
+    controller.abort();
+    await expiring;
+    expect(hints.stats().pending).toBe(700);
+  });
+
+  it('drops many beyond its bounds in commits of at most 500', async () => {
+    for (let seed = 0; seed < 1_800; seed += 1) hints.note(gapAt('o1', seed), 'MISSED_WRITE');
+    await reopen({ countMax: 10 });
+    const change = vi.spyOn(HintTable.prototype, 'change');
+    await note(gapAt('o1', 9_000));
+    expect(change).toHaveBeenCalledTimes(4);
+    change.mockRestore();
+    expect(kept().map(({ number }) => number)).toEqual(Array.from({ length: 10 }, (_, index) => BigInt(1_792 + index)));
+  });
+
+  it('does not try for ever to keep its bounds on a disk that takes nothing', async () => {
+    for (let seed = 0; seed < 1_200; seed += 1) hints.note(gapAt('o1', seed), 'MISSED_WRITE');
+    await reopen({ countMax: 10 });
+    const watched = vi.spyOn(HintTable.prototype, 'change');
+    const unsubscribe = hints.subscribe(() => void watched.mockRejectedValueOnce(diskFull('hints', { limit: 0n })));
+    await note(gapAt('o1', 9_000));
+    expect([watched.mock.calls.length, hints.stats().pending]).toEqual([2, 701]);
+    unsubscribe();
+    watched.mockRestore();
+    await note(gapAt('o1', 9_001));
+    expect(hints.stats().pending).toBe(10);
+  });
+
+  it('looks for no younger ones behind a great many that are too old', async () => {
+    for (let seed = 0; seed < 1_100; seed += 1) hints.note(gapAt('o1', seed), 'MISSED_WRITE');
+    await hints.flush();
+    clock.advance(3 * 3_600_000 + 1);
+    await note(gapAt('o1', 9_000));
+    expect(kept()).toEqual([]);
+    await hints.expire();
+    expect(kept()).toMatchObject([gapAt('o1', 9_000)]);
+  });
+
+  it.each([
     { fate: closed, end: 'replayed' },
     { fate: { outcome: 'NEEDLESS' } as GapFate, end: 'needless' },
     { fate: { outcome: 'LOST', error: new StratumError('INTERNAL', 'gone') } as GapFate, end: 'failed' },
@@ -202,6 +310,28 @@ describe('the hint log', () => {
     for (let seed = 0; seed < 2_500; seed += 1) hints.note(gapAt('o1', seed), 'MISSED_WRITE');
     await reopen();
     expect(hints.stats().pending).toBe(2_500);
+  });
+
+  it('counts what it finds in slices, and lets others have their turn between', async () => {
+    for (let seed = 0; seed < 2_500; seed += 1) hints.note(gapAt('o1', seed), 'MISSED_WRITE');
+    await hints.stop();
+    let turn = 0;
+    let isDone = false;
+    const count = () => {
+      turn += 1;
+      if (!isDone) setImmediate(count);
+    };
+    count();
+    const turns: number[] = [];
+    const { slice } = HintTable.prototype;
+    const watched = vi.spyOn(HintTable.prototype, 'slice').mockImplementation(function (this: HintTable, ...question) {
+      turns.push(turn);
+      return slice.apply(this, question);
+    });
+    hints = await openLog();
+    watched.mockRestore();
+    isDone = true;
+    expect([turns.length, new Set(turns).size, hints.stats().pending]).toEqual([4, 4, 2_500]);
   });
 
   it('begins anew when its file is damaged', async () => {
@@ -284,8 +414,10 @@ describe('the hint log', () => {
               tested.note(gap, gap.reason);
               await tested.flush();
               const key = `${gap.nodeId}/${gap.oid}`;
-              if (!model.some((known) => known.key === key)) {
-                model.push({ key, size: gap.size, atMs: clock.nowMs(), nodeId: gap.nodeId });
+              const known = model.find((one) => one.key === key);
+              if (known?.atMs !== clock.nowMs()) {
+                model = model.filter((one) => one !== known);
+                model.push({ key, size: known?.size ?? gap.size, atMs: clock.nowMs(), nodeId: gap.nodeId });
               }
               const bytes = () => model.reduce((sum, { size }) => sum + size, 0);
               while (model.length > 12 || bytes() > 700) model.shift();

@@ -163,12 +163,62 @@ describe('the replay of hints', () => {
     { what: 'the ring has changed', next: ringOf({ o2: 'ACTIVE', o3: 'ACTIVE', o4: 'ACTIVE' }) },
     { what: 'the node was evicted and is DOWN', next: { ...withO1('DOWN'), ring: ringOf({ o2: 'ACTIVE' }).ring } },
   ])('drops the hints of a node that a blob no longer belongs to: $what', async ({ next }) => {
-    const { hints, nodes, topology } = await begin(withO1('DOWN'));
+    const { hints, nodes, topology, clock } = await begin(withO1('DOWN'));
     scene.miss(content);
     await hints.flush();
     topology.set(next);
-    await scene.until(() => hints.stats().pending === 0);
+    await scene.until(() => hints.stats().pending === 0, 1_000);
     expect([nodes[0].asked, nodes[0].messages]).toEqual([[], []]);
+    expect(clock.monotonicMs()).toBeGreaterThanOrEqual(300_000);
+  });
+
+  it.each([
+    { what: 'of the ring', without: ringOf({ o2: 'ACTIVE', o3: 'ACTIVE', o4: 'ACTIVE' }) },
+    {
+      what: 'of the registered nodes',
+      without: { ...ringOf(healthy), nodes: ringOf({ o2: 'ACTIVE', o3: 'ACTIVE' }).nodes },
+    },
+  ])('keeps the hints of a node that is out $what for a moment', async ({ without }) => {
+    const { hints, nodes, topology, clock } = await begin(withO1('DOWN'));
+    const oid = scene.miss(content);
+    await hints.flush();
+    topology.set(without);
+    for (let turn = 0; turn < 20; turn += 1) {
+      clock.advance(10_000);
+      await hints.flush();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(hints.countOf('o1')).toBe(1);
+    topology.set(withO1('ACTIVE'));
+    await scene.until(() => hints.stats().replayed === 1);
+    expect(nodes[0].isSound(oid)).toBe(true);
+  });
+
+  it('renews the age of a copy whose renewal was missed', async () => {
+    const { hints, nodes, topology, clock } = await begin(withO1('DOWN'));
+    const oid = scene.miss(content);
+    nodes[0].hold(content);
+    nodes[0].storedAtMs.set(oid, clock.nowMs() - 1);
+    await hints.flush();
+    topology.set(withO1('ACTIVE'));
+    await scene.until(() => hints.stats().replayed === 1);
+    expect(nodes[0].messages).toEqual([[oid]]);
+  });
+
+  it('steps over a hint that its node cannot store, and comes back to it', async () => {
+    const { hints, nodes, topology } = await begin(withO1('DOWN'));
+    const oids = Array.from({ length: 1_300 }, (_, index) => scene.miss(Buffer.from(`blob ${index}`)));
+    await hints.flush();
+    const failure = new StratumError('INTERNAL', 'ENOTDIR: not a directory');
+    nodes[0].beforeTake = (oid) => (oid === oids[0] ? failure : undefined);
+    topology.set(withO1('ACTIVE'));
+    await scene.until(() => hints.stats().replayed === 1_299);
+    expect(nodes[0].messages.filter((message) => message.includes(oids[0] ?? oidOf(content)))).toHaveLength(1);
+    await scene.until(() => scene.messages('failed').length === 1);
+    expect(scene.messages('failed')[0]?.fields).toMatchObject({ peer: 'o1', error: 'ENOTDIR: not a directory' });
+    nodes[0].beforeTake = () => undefined;
+    await scene.until(() => hints.stats().pending === 0, 100);
+    expect(nodes[0].isSound(oids[0] ?? oidOf(content))).toBe(true);
   });
 
   it('drops what no other node has any more, and logs it', async () => {

@@ -44,14 +44,25 @@ describe('the table of hints', () => {
     await table.change(() => table.replace({ ...hint, attempts: 3 }));
     expect(table.find(hint)?.attempts).toBe(3);
     await table.change(() => table.remove(hint));
-    expect([table.find(hint), [...table.list('a', 0n)], [...table.all()]]).toEqual([undefined, [], []]);
+    expect([table.find(hint), [...table.list('a', 0n)], table.slice(undefined, 9).hints]).toEqual([undefined, [], []]);
   });
 
-  it('gives all hints with their nodes', async () => {
-    const hints = [hintAt('a', 1n), hintAt('a-2', 2n), hintAt('b.c_d', 3n)];
+  it('gives all hints with their nodes, slice by slice', async () => {
+    const hints = [
+      hintAt('a', 1n),
+      hintAt('a', 2n ** 64n - 1n),
+      hintAt('a-2', 2n),
+      hintAt('b.c_d', 3n),
+      hintAt('c', 4n),
+    ];
     await table.change(() => {
       for (const hint of hints) table.add(hint);
     });
-    expect([...table.all()]).toEqual(expect.arrayContaining(hints));
+    const found: Hint[][] = [];
+    for (let slice = table.slice(undefined, 2); slice.last !== undefined; slice = table.slice(slice.last, 2)) {
+      found.push([...slice.hints]);
+    }
+    expect(found.map(({ length }) => length)).toEqual([2, 2, 1]);
+    expect(found.flat()).toEqual(expect.arrayContaining(hints));
   });
 });

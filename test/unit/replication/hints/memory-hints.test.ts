@@ -37,6 +37,17 @@ describe('MemoryHints', () => {
     expect(o1.isSound(oid)).toBe(true);
   });
 
+  it('renews the age of a copy that missed a write', async () => {
+    const { nodes, hints } = sample();
+    const [o1, o2] = nodes;
+    const oid = o2.hold(Buffer.from('content'));
+    o1.hold(Buffer.from('content'));
+    o1.storedAtMs.set(oid, 1);
+    for (const reason of ['MISSED_WRITE', 'MISSING'] as const) hints.note({ oid, size: 7, nodeId: 'o1' }, reason);
+    expect(await hints.drain(signal)).toMatchObject([{ outcome: 'CLOSED' }]);
+    expect(o1.messages).toEqual([[oid]]);
+  });
+
   it('is bounded', async () => {
     const { nodes, hints } = sample(2);
     for (const text of ['a', 'b', 'c']) {

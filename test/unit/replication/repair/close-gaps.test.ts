@@ -69,6 +69,11 @@ function refused(code: 'DISK_FULL' | 'STALE_EPOCH' | 'UNREACHABLE'): StratumErro
   return new StratumError(code, 'old', { fence: 'ring_epoch', sent: 1n, current: 2n });
 }
 
+/** As a node answers that finds a file where a folder of its blobs should be. */
+function notAFolder(): StratumError {
+  return new StratumError('INTERNAL', 'ENOTDIR: not a directory');
+}
+
 describe('closing gaps', () => {
   it.each(sizes)('puts a verified copy of a $size blob, under the fence of the topology', async ({ content }) => {
     for (const node of [o2, o3]) node.hold(content);
@@ -106,15 +111,32 @@ describe('closing gaps', () => {
     expect([o1.messages, o2.gets, o3.gets]).toEqual([[], 0, 0]);
   });
 
-  it.each([
-    { why: 'is no longer one of the blob’s own', states: { o2: 'ACTIVE', o3: 'ACTIVE', o4: 'ACTIVE' } as const },
-    { why: 'has left the topology', states: healthy, without: 'o1' },
-  ])('asks nothing of a node that $why', async ({ states, without }) => {
-    const topology = ringOf(states);
-    const nodes = new Map([...topology.nodes].filter(([id]) => id !== without));
+  it('asks nothing of a node that is no longer one of the blob’s own', async () => {
     for (const node of [o2, o3]) node.hold(small);
-    expect(outcomes(await close([gapOf(small)], { topology: { ...topology, nodes } }))).toEqual(['NEEDLESS']);
+    const topology = ringOf({ o2: 'ACTIVE', o3: 'ACTIVE', o4: 'ACTIVE' });
+    expect(outcomes(await close([gapOf(small)], { topology }))).toEqual(['NEEDLESS']);
     expect([o1.asked, o1.messages]).toEqual([[], []]);
+  });
+
+  it('leaves the gap of a member of the ring open that is not registered', async () => {
+    for (const node of [o2, o3]) node.hold(small);
+    const topology = ringOf(healthy);
+    const nodes = new Map([...topology.nodes].filter(([id]) => id !== 'o1'));
+    expect(await close([gapOf(small)], { topology: { ...topology, nodes } })).toMatchObject([
+      { outcome: 'FAILED', at: 'TARGET', error: { code: 'UNREACHABLE' } },
+    ]);
+    expect([o1.asked, o1.messages]).toEqual([[], []]);
+  });
+
+  it.each([
+    { what: 'the missed write', reason: 'MISSED_WRITE', storedAtMs: 4_999, sent: 1 },
+    { what: 'nothing, to one that was put since', reason: 'MISSED_WRITE', storedAtMs: 5_000, sent: 0 },
+    { what: 'nothing, to one that was said to lack it', reason: 'MISSING', storedAtMs: 4_999, sent: 0 },
+  ] as const)('sends a node with a copy $what', async ({ reason, storedAtMs, sent }) => {
+    for (const node of [o1, o2, o3]) node.hold(small);
+    o1.storedAtMs.set(oidOf(small), storedAtMs);
+    const results = await close([{ ...gapOf(small, reason), notedAtMs: 5_000 }]);
+    expect([outcomes(results), o1.messages.length]).toEqual([[sent === 1 ? 'CLOSED' : 'NEEDLESS'], sent]);
   });
 
   it.each(sizes)('never takes a corrupt copy of a $size blob, and goes on to a sound one', async ({ content }) => {
@@ -172,6 +194,57 @@ describe('closing gaps', () => {
     const results = await close(contents.map((content) => gapOf(content)));
     expect(results).toMatchObject(contents.map(() => ({ outcome: 'FAILED', at: 'TARGET', error: { code } })));
     expect(o1.messages.length).toBeLessThan(3);
+  });
+
+  it.each(sizes)('heals the others when a node cannot store one of many $size blobs', async ({ content }) => {
+    const contents = Array.from({ length: 6 }, (_, index) => Buffer.concat([content, Buffer.from(`${index}`)]));
+    const [broken = small, ...others] = contents;
+    for (const each of contents) o2.hold(each);
+    o1.beforeTake = (oid) => (oid === oidOf(broken) ? notAFolder() : undefined);
+    o1.beforePut = () => {
+      if (content === large && o1.messages.at(-1)?.[0] === oidOf(broken)) throw notAFolder();
+    };
+    const results = await close(contents.map((each) => gapOf(each)));
+    expect(outcomes(results)).toEqual(['FAILED at TARGET', ...others.map(() => 'CLOSED')]);
+    expect(others.every((each) => o1.isSound(oidOf(each)))).toBe(true);
+  });
+
+  it.each([
+    { call: 'question', reason: 'MISSING' },
+    { call: 'question that hashes', reason: 'CORRUPT' },
+    { call: 'put', reason: 'MISSING' },
+    { call: 'read', reason: 'MISSING' },
+  ] as const)('heals the others when one blob makes the whole $call fail', async ({ call, reason }) => {
+    const contents = Array.from({ length: 4 }, (_, index) => Buffer.from(`small ${index}`));
+    const [broken = small, ...others] = contents;
+    for (const each of contents) o2.hold(each);
+    const refuse = (oids: readonly Oid[]) => {
+      if (oids.includes(oidOf(broken))) throw notAFolder();
+    };
+    if (call === 'put') o1.beforePut = () => refuse(o1.messages.at(-1) ?? []);
+    else if (call === 'read') o2.beforeRead = refuse;
+    else o1.beforeHas = refuse;
+    const results = await close(contents.map((each) => gapOf(each, reason)));
+    const failed = call === 'read' ? 'FAILED at SOURCE' : 'FAILED at TARGET';
+    expect(outcomes(results)).toEqual([failed, ...others.map(() => 'CLOSED')]);
+    expect(others.every((each) => o1.isSound(oidOf(each)))).toBe(true);
+  });
+
+  it('asks and sends no blob for itself when the node is gone', async () => {
+    const contents = Array.from({ length: 9 }, (_, index) => Buffer.from(`small ${index}`));
+    for (const each of contents) o2.hold(each);
+    o1.beforePut = () => {
+      throw o1.messages.length === 1 ? notAFolder() : refused('UNREACHABLE');
+    };
+    const results = await close(contents.map((each) => gapOf(each)));
+    expect(new Set(outcomes(results))).toEqual(new Set(['FAILED at TARGET']));
+    expect(o1.messages.map((oids) => oids.length)).toEqual([9, 1]);
+    o1.beforeHas = () => {
+      throw refused('UNREACHABLE');
+    };
+    o1.asked.length = 0;
+    await close(contents.map((each) => gapOf(each)));
+    expect(o1.asked).toHaveLength(1);
   });
 
   it('reads from the source that is well first', async () => {
