@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { StratumError } from './base/errors.ts';
 import { processIo } from './cli/io.ts';
 import { processModules } from './cli/modules.ts';
+import { answerOutputErrors } from './cli/output-errors.ts';
 import { type EndingSignal, ProcessSignals, signalExitCodes } from './cli/process-signals.ts';
 import { runProgram } from './cli/program.ts';
 import { stratumVersion } from './cli/version.ts';
@@ -30,15 +31,6 @@ function interrupt(signal: EndingSignal): void {
   modules.clock.after(interruptGraceMs, () => process.exit(exitCode));
 }
 
-/** A reader that went away (`stratum … | head`) is no error of ours. */
-function endQuietlyOnClosedPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // Any other error reaches whoever was writing, who reports it.
-    if (error.code === 'EPIPE') process.exit(0);
-  });
-  process.stderr.on('error', () => undefined); // There is nowhere left to complain.
-}
-
-endQuietlyOnClosedPipe();
+answerOutputErrors(process, (code) => process.exit(code));
 const exitCode = await runProgram(process.argv.slice(2), { table: commandTable, version: stratumVersion }, modules);
 process.exit(signalExitCode ?? exitCode);

@@ -11,6 +11,7 @@ import type { BlobPage } from '../store/blob-store.ts';
 import type { Requester } from '../topology/commands.ts';
 import type { ReportedState, Topology } from '../topology/topology.ts';
 import type { Source, Unreachable } from './output/envelope.ts';
+import type { SilentNodes } from './silent-nodes.ts';
 
 /** A topology and which coordinator it was read from. */
 export interface TopologySnapshot {
@@ -95,6 +96,8 @@ export interface NewLeader {
 export interface ClusterConnection {
   /** The coordinators that are tried. */
   readonly coordinators: readonly string[];
+  /** Object nodes that did not answer lately; whoever asks them looks here first, and adds to it. */
+  readonly silentNodes: SilentNodes;
   snapshot(): Promise<TopologySnapshot>;
   leader(): Promise<LeaderReport>;
   /**
@@ -124,8 +127,11 @@ export interface ClusterConnection {
   blobPage(nodeId: string, address: string, cursor: Oid | undefined, pageEntries: number): Promise<BlobPage>;
   /** Copies blobs to nodes that lack a good copy, from verified ones; a result for each gap, in order. */
   closeGaps(gaps: readonly NotedGap[]): Promise<readonly GapResult[]>;
-  /** Deletes blobs at all of their own nodes, whatever may refer to them; also after an interrupt. */
-  deleteBlobs(oids: readonly Oid[]): Promise<void>;
+  /**
+   * Deletes blobs at all of their own nodes, whatever may refer to them; only `signal` ends it. Gives the
+   * nodes that may keep theirs, because they are away or do not answer.
+   */
+  deleteBlobs(oids: readonly Oid[], signal: AbortSignal): Promise<readonly Unreachable[]>;
   close(): Promise<void>;
 }
 

@@ -32,9 +32,11 @@ import type {
   NodeHeartbeat,
   TopologySnapshot,
 } from './connection.ts';
-import { deleteBlobs } from './delete-blobs.ts';
+import { deleteBlobs, deletionLimit } from './delete-blobs.ts';
 import { listBlobPage } from './list-blob-page.ts';
+import type { Unreachable } from './output/envelope.ts';
 import { silentLog } from './silent-log.ts';
+import { SilentNodes } from './silent-nodes.ts';
 import { surveyCoordinators } from './survey-coordinators.ts';
 
 /** A coordinator that lives answers its own status in far less; who waits for all must not wait for a dead one long. */
@@ -52,12 +54,14 @@ const drainTimeoutMs = 5_000;
 /** A cluster behind gRPC. Clients are made when they are first asked for. */
 export class GrpcConnection implements ClusterConnection {
   readonly coordinators: readonly string[];
+  readonly silentNodes: SilentNodes;
   readonly #options: ConnectOptions;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #channels = new ChannelPool();
   readonly #coordinator: CoordinatorClient;
   readonly #readers = new Map<string, BuiltNode>();
+  readonly #deletions = deletionLimit();
   #view: TopologyView | undefined;
   #gaps: MemoryHints | undefined;
   #nodes: TopologyNodeDirectory | undefined;
@@ -67,6 +71,7 @@ export class GrpcConnection implements ClusterConnection {
     this.#options = options;
     this.#clock = modules.clock;
     this.#random = modules.random;
+    this.silentNodes = new SilentNodes(modules);
     this.#coordinator = new CoordinatorClient(
       { endpoints: options.coordinators, timeoutMs: options.timeoutMs, attemptTimeoutMs: attemptTimeoutOf(options) },
       { channels: this.#channels, clock: modules.clock, random: modules.random },
@@ -198,10 +203,12 @@ export class GrpcConnection implements ClusterConnection {
     return closeGaps(gaps, { topology, nodes, clock: this.#clock }, this.#options.signal);
   }
 
-  async deleteBlobs(oids: readonly Oid[]): Promise<void> {
+  async deleteBlobs(oids: readonly Oid[], signal: AbortSignal): Promise<readonly Unreachable[]> {
     const { timeoutMs } = this.#options;
-    const modules = { topology: await this.#topology(), channels: this.#channels, clock: this.#clock };
-    return deleteBlobs(oids, { timeoutMs }, modules);
+    const topology = await this.#topology(signal);
+    const { silentNodes } = this;
+    const modules = { topology, channels: this.#channels, clock: this.#clock, silentNodes, limit: this.#deletions };
+    return deleteBlobs(oids, { timeoutMs, signal }, modules);
   }
 
   async close(): Promise<void> {
@@ -228,10 +235,11 @@ export class GrpcConnection implements ClusterConnection {
   }
 
   /** A view that has a topology. What routes by it follows changes, and so outlives a failover. */
-  async #topology(): Promise<TopologyView> {
+  async #topology(signal = this.#options.signal): Promise<TopologyView> {
+    const { timeoutMs } = this.#options;
     if (this.#view === undefined) {
       // Asked first: an unreachable coordinator is reported with its reason, while a view goes on trying.
-      await this.#coordinator.getLeader(this.#call);
+      await this.#coordinator.getLeader({ timeoutMs, signal });
       this.#view = new TopologyView(
         {},
         { feed: this.#coordinator, clock: this.#clock, random: this.#random, log: silentLog },
@@ -239,7 +247,6 @@ export class GrpcConnection implements ClusterConnection {
       await this.#view.start();
     }
     const view = this.#view;
-    const { timeoutMs, signal } = this.#options;
     await withDeadline(
       this.#clock,
       'the topology from the coordinators',

@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
+import { systemCode } from '../base/errors.ts';
 import type { EndingSignal, ProcessSignals } from './process-signals.ts';
+import { writeFailure } from './write-failure.ts';
 
 /** What a command sees of the world around the process; tests give it their own. */
 export interface CommandIo {
@@ -45,11 +47,14 @@ export function usesColour(env: CommandIo['env'], isTerminal: boolean): boolean 
   return isTerminal && env.TERM !== 'dumb';
 }
 
-/** Writes and resolves when the stream has taken it, so that a slow reader is waited for. */
+/**
+ * Writes and resolves when the stream has taken it, so that a slow reader is waited for. Rejects with
+ * DISK_FULL or INTERNAL; but a reader that went away is no failure of the command, and comes as it is.
+ */
 export function write(stream: Writable, content: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(content, (error) => {
-      if (error) reject(error);
+      if (error) reject(systemCode(error) === 'EPIPE' ? error : writeFailure('standard output', error));
       else resolve();
     });
   });

@@ -1,4 +1,5 @@
 import { type Oid, oidFromBytes, oidToBytes } from '../base/oid.ts';
+import { decodePresence } from '../replication/presence-codec.ts';
 import { type CallTarget, callUnary } from '../rpc/call.ts';
 import type { ObjectServiceClient } from '../rpc/gen/stratum/v1/object.ts';
 import type { BlobPage } from '../store/blob-store.ts';
@@ -22,10 +23,11 @@ export async function listBlobPage(
     method: 'ObjectService.ListBlobs',
   });
   return {
-    entries: page.entries.map(({ oid, size, storedAtMs }) => ({
+    entries: page.entries.map(({ oid, size, storedAtMs, presence }) => ({
       oid: oidFromBytes(oid),
       size: Number(size),
       storedAtMs: Number(storedAtMs),
+      presence: decodePresence(presence),
     })),
     nextCursor: page.nextCursor.length === 0 ? undefined : oidFromBytes(page.nextCursor),
   };

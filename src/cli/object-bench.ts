@@ -19,7 +19,10 @@ export interface ObjectBenchOptions {
   readonly level: ConsistencyLevel;
   /** Milliseconds of each call. */
   readonly timeoutMs: number;
+  /** Lets no further call begin, and ends the measurement when those have ended that have begun. */
   readonly signal: AbortSignal;
+  /** Breaks writes off that have begun: a node may then store what was given up here. */
+  readonly abandoned?: AbortSignal | undefined;
 }
 
 /** What a benchmark works with. */
@@ -53,6 +56,7 @@ const prefixBytes = 16;
 /** Blobs that no cluster has seen before, made one after another and never kept: the ids are. */
 export class BenchBlobs {
   readonly oids: Oid[] = [];
+  readonly #settling = new Set<Promise<unknown>>();
   readonly #blobBytes: number;
   readonly #prefix: Buffer;
   #made = 0;
@@ -72,19 +76,35 @@ export class BenchBlobs {
       return { oid, content };
     });
   }
+
+  /** Remembers writes that go on in the background. */
+  watch(settled: Promise<unknown>): void {
+    const watched = settled.finally(() => this.#settling.delete(watched));
+    this.#settling.add(watched);
+  }
+
+  /** Resolves when nothing is on its way to a node any more: what came later would outlive its deletion. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#settling);
+  }
 }
 
 /** Stores fresh blobs. */
 export function benchPut(blobs: BenchBlobs, options: ObjectBenchOptions, modules: ObjectBenchModules) {
-  const { level, timeoutMs, signal, blobBytes } = options;
+  const { level, timeoutMs, blobBytes } = options;
   const { objects } = modules;
+  const call = { level, timeoutMs, ...(options.abandoned === undefined ? {} : { signal: options.abandoned }) };
   return measure('put', options, modules, async (count) => {
     const taken = blobs.take(count);
     if (options.perCall > 1) {
-      const { fates } = await objects.putMany(taken, { level, timeoutMs, signal });
+      const { fates, settled } = await objects.putMany(taken, call);
+      blobs.watch(settled);
       return fates.map((fate) => (fate instanceof StratumError ? fate : blobBytes));
     }
-    for (const { content } of taken) await objects.put(new MemoryBlobSource(content), { level, timeoutMs, signal });
+    for (const { content } of taken) {
+      const { settled } = await objects.put(new MemoryBlobSource(content), call);
+      blobs.watch(settled);
+    }
     return taken.map(() => blobBytes);
   });
 }
@@ -112,7 +132,7 @@ export function benchGet(oids: readonly Oid[], options: ObjectBenchOptions, modu
   });
 }
 
-/** Takes the blobs away again; `remove` gives how many are gone. */
+/** Takes the blobs away again. */
 export function benchDelete(
   oids: readonly Oid[],
   options: ObjectBenchOptions,
@@ -143,8 +163,7 @@ async function measure(
   };
   const beganMs = clock.monotonicMs();
   const caller = async () => {
-    while (left > 0) {
-      signal.throwIfAborted();
+    while (left > 0 && !signal.aborted) {
       const share = Math.min(perCall, left);
       left -= share;
       const calledMs = clock.monotonicMs();
@@ -156,13 +175,13 @@ async function measure(
           } else fail(1, fate);
         }
       } catch (reason) {
-        fail(share, asStratumError(reason));
+        // What a signal broke off is no failure of the cluster.
+        if (!signal.aborted) fail(share, asStratumError(reason));
       }
       latenciesMs.push(clock.monotonicMs() - calledMs);
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
-  signal.throwIfAborted();
   const elapsedMs = clock.monotonicMs() - beganMs;
   const perSecond = (amount: number) => (elapsedMs === 0 ? 0 : Math.round((amount * 1_000) / elapsedMs));
   latenciesMs.sort((a, b) => a - b);

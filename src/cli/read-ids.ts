@@ -31,7 +31,7 @@ async function* idLines(io: CommandIo): AsyncGenerator<readonly InputLine[]> {
   }
 }
 
-/** Runbooks are commented; blank lines part them. */
+/** Runbooks are commented, blank lines part them, and those of Windows have a carriage return at each end. */
 function withoutComment(line: string): string {
   const comment = line.indexOf('#');
   return (comment === -1 ? line : line.slice(0, comment)).trim();

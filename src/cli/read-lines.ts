@@ -4,7 +4,7 @@ import { StringDecoder } from 'node:string_decoder';
 /** Characters of one line: more than an id with a comment, or the path of a file, has. */
 const lineCharactersMax = 8_192;
 
-/** A line of an input, without its end. */
+/** A line of an input, without its line feed; what stands before that, a carriage return too, may be part of a name. */
 export interface InputLine {
   /** Cut off where the line is too long to be kept. */
   readonly text: string;
@@ -26,15 +26,10 @@ export async function* readLines(input: Readable, signal: AbortSignal): AsyncGen
     rest = (parts.pop() ?? '').slice(0, lineCharactersMax);
     const first = number;
     number += parts.length;
-    if (parts.length > 0) yield parts.map((part, index) => ({ text: trimmed(part), number: first + index + 1 }));
+    if (parts.length > 0) yield parts.map((text, index) => ({ text, number: first + index + 1 }));
   }
   rest += decoder.end();
-  if (rest !== '') yield [{ text: trimmed(rest), number: number + 1 }];
-}
-
-/** Without the carriage return of a file that was written on Windows. */
-function trimmed(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line;
+  if (rest !== '') yield [{ text: rest, number: number + 1 }];
 }
 
 /** The same lines in groups of at least so many, but for the last: each group costs a question to every node. */

@@ -4,22 +4,27 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StratumError, systemCode } from '../base/errors.ts';
+import { isFull, systemReason, writeFailure } from './write-failure.ts';
 
 /**
  * Writes a file that appears only when all of its content has come: an error of `chunks` leaves
  * what was there before. A link is followed; what is no regular file (a device, a pipe) is written
- * into and never replaced. INVALID_ARGUMENT when the file cannot be written.
+ * into and never replaced. INVALID_ARGUMENT when the file cannot be written, DISK_FULL for want of room.
  */
 export async function writeFileWhole(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
   try {
+    if (path === '') throw Object.assign(new Error('it is no name of a file'), { code: 'ENOENT' });
     const target = await targetOf(path);
     if (target.isReplaceable) await replaceFile(target.path, chunks);
     else await pipeline(Readable.from(chunks), createWriteStream(target.path, { flags: 'r+' }));
   } catch (error) {
-    if (systemCode(error) === undefined || error instanceof StratumError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof Error) || systemCode(error) === undefined || error instanceof StratumError) throw error;
+    if (isFull(error)) throw writeFailure(path, error);
+    const reason = await reasonOf(path, error);
     const details = { field: '--output', reason, expected: 'a file in a folder that can be written' };
-    throw new StratumError('INVALID_ARGUMENT', `cannot write ${path}: ${reason}`, details, { cause: error });
+    throw new StratumError('INVALID_ARGUMENT', `cannot write ${JSON.stringify(path)}: ${reason}`, details, {
+      cause: error,
+    });
   }
 }
 
@@ -34,6 +39,17 @@ async function targetOf(path: string): Promise<{ readonly path: string; readonly
     if (systemCode(error) === 'ENOENT') return { path, isReplaceable: true };
     throw error;
   }
+}
+
+/** Why the file could not be written, in words about the path that was given. */
+async function reasonOf(path: string, error: Error): Promise<string> {
+  const folder = dirname(path);
+  if (path === '' || systemCode(error) !== 'ENOENT') return systemReason(error);
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false, // Whatever hides it: nothing can be written there.
+  );
+  return isThere ? systemReason(error) : `there is no folder ${folder}`;
 }
 
 async function replaceFile(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalCluster, stratumBinary } from './local-cluster.ts';
 import { run } from './process.ts';
@@ -53,6 +56,26 @@ describe('the packed binary', () => {
         exitCode: expect.any(Number),
       });
     }
+  });
+});
+
+describe('an output that takes nothing', () => {
+  it.each([['--version'], ['--help'], ['version', '-o', 'json'], ['completion', 'bash']])(
+    'is told of in one line: %s',
+    async (...args) => {
+      const shown = ['-c', '"$0" "$@" > /dev/full', stratumBinary, ...args];
+      const { code, stderr } = await run('/bin/sh', shown);
+      expect(code).toBe(1);
+      expect(stderr).toContain('cannot write to standard output: no space left on device');
+      expect(stderr).not.toMatch(/\n\s+at /);
+    },
+  );
+
+  it('ends the command quietly when its reader went away', async () => {
+    const child = spawn(stratumBinary, ['completion', 'bash'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 });
 

@@ -1,6 +1,6 @@
-import { asStratumError } from '../../base/errors.ts';
+import { asStratumError, type StratumError } from '../../base/errors.ts';
 import type { Oid } from '../../base/oid.ts';
-import type { BlobInfo } from '../../store/blob-store.ts';
+import type { ListedBlob } from '../../store/blob-store.ts';
 import type { Topology } from '../../topology/topology.ts';
 import type { ClusterConnection } from '../connection.ts';
 import type { Unreachable } from '../output/envelope.ts';
@@ -12,11 +12,16 @@ const entriesHeldMax = 200_000;
 const pageEntriesMax = 10_000;
 const pageEntriesMin = 100;
 
+/** The part of a cluster that lists blobs. */
+export type ListedCluster = Pick<ClusterConnection, 'blobPage' | 'silentNodes'>;
+
 /** A blob that at least one node lists. */
 export interface ScannedBlob {
   readonly oid: Oid;
-  /** The nodes that list it, its own or not. */
+  /** The nodes that list a good copy, its own or not. */
   readonly holders: ReadonlySet<string>;
+  /** The nodes that list a copy that is damaged, or that they cannot tell of. */
+  readonly damagedAt: ReadonlySet<string>;
 }
 
 /** The blobs of a stretch of the ring. */
@@ -35,7 +40,7 @@ export interface ScannedStretch {
 export class BlobScan {
   readonly #listings: readonly NodeListing[];
 
-  constructor(topology: Topology, modules: { readonly cluster: Pick<ClusterConnection, 'blobPage'> }) {
+  constructor(topology: Topology, modules: { readonly cluster: ListedCluster }) {
     const objectNodes = [...topology.nodes.values()].filter(({ roles }) => roles.includes('object'));
     const nodeIds = new Set([...objectNodes.map(({ id }) => id), ...topology.ring.nodes.map(({ nodeId }) => nodeId)]);
     const share = Math.floor(entriesHeldMax / Math.max(1, nodeIds.size));
@@ -62,19 +67,22 @@ export class BlobScan {
         (least, each) => (least === undefined || each < least ? each : least),
         undefined,
       );
-      const holders = new Map<Oid, Set<string>>();
-      for (const listing of this.#listings) {
-        for (const { oid } of listing.take(end)) {
-          const known = holders.get(oid);
-          if (known === undefined) holders.set(oid, new Set([listing.nodeId]));
-          else known.add(listing.nodeId);
-        }
-      }
-      const oids = [...holders.keys()].sort();
-      const blobs = oids.map((oid) => ({ oid, holders: holders.get(oid) ?? new Set<string>() }));
-      yield { blobs, done: end === undefined ? 1 : Number.parseInt(end.slice(0, 8), 16) / 2 ** 32 };
+      yield { blobs: this.#take(end), done: end === undefined ? 1 : Number.parseInt(end.slice(0, 8), 16) / 2 ** 32 };
       if (end === undefined) return;
     }
+  }
+
+  /** The blobs up to an id, inclusive, or all; by position. */
+  #take(end: Oid | undefined): ScannedBlob[] {
+    const found = new Map<Oid, { oid: Oid; holders: Set<string>; damagedAt: Set<string> }>();
+    for (const listing of this.#listings) {
+      for (const { oid, presence } of listing.take(end)) {
+        const blob = found.get(oid) ?? { oid, holders: new Set(), damagedAt: new Set() };
+        found.set(oid, blob);
+        (presence === 'PRESENT' ? blob.holders : blob.damagedAt).add(listing.nodeId);
+      }
+    }
+    return [...found.values()].sort((a, b) => (a.oid < b.oid ? -1 : 1));
   }
 }
 
@@ -85,14 +93,14 @@ class NodeListing {
   failure: string | undefined;
   readonly #address: string;
   readonly #pageEntries: number;
-  readonly #cluster: Pick<ClusterConnection, 'blobPage'>;
-  #entries: readonly BlobInfo[] = [];
+  readonly #cluster: ListedCluster;
+  #entries: readonly ListedBlob[] = [];
   #cursor: Oid | undefined;
   #isLast = false;
 
   constructor(
     options: { readonly nodeId: string; readonly address: string; readonly pageEntries: number },
-    modules: { readonly cluster: Pick<ClusterConnection, 'blobPage'> },
+    modules: { readonly cluster: ListedCluster },
   ) {
     this.nodeId = options.nodeId;
     this.#address = options.address;
@@ -112,6 +120,8 @@ class NodeListing {
       this.#isLast = true;
     }
     while (this.#entries.length === 0 && !this.#isLast) {
+      const silence = this.#cluster.silentNodes.errorOf(this.nodeId);
+      if (silence !== undefined) return this.#end(silence);
       try {
         const page = await this.#cluster.blobPage(this.nodeId, this.#address, this.#cursor, this.#pageEntries);
         this.#entries = page.entries;
@@ -119,15 +129,19 @@ class NodeListing {
         this.#isLast = page.nextCursor === undefined;
       } catch (error) {
         signal.throwIfAborted();
-        const { code, message } = asStratumError(error);
-        this.failure = `${code}: ${message}`;
-        this.#isLast = true;
+        this.#cluster.silentNodes.note(this.nodeId, error);
+        this.#end(asStratumError(error));
       }
     }
   }
 
+  #end({ code, message }: StratumError): void {
+    this.failure = `${code}: ${message}`;
+    this.#isLast = true;
+  }
+
   /** The entries up to an id, inclusive, or all; they are forgotten here. */
-  take(end: Oid | undefined): readonly BlobInfo[] {
+  take(end: Oid | undefined): readonly ListedBlob[] {
     const behind = end === undefined ? -1 : this.#entries.findIndex(({ oid }) => oid > end);
     const taken = behind === -1 ? this.#entries : this.#entries.slice(0, behind);
     this.#entries = behind === -1 ? [] : this.#entries.slice(behind);

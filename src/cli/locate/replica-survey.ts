@@ -1,10 +1,11 @@
 import pLimit from 'p-limit';
 import type { Clock } from '../../base/clock.ts';
-import { asStratumError, hasCode } from '../../base/errors.ts';
+import { asStratumError, hasCode, type StratumError } from '../../base/errors.ts';
 import type { Oid } from '../../base/oid.ts';
 import type { BlobPresenceReport } from '../../replication/node-io.ts';
 import type { ClusterConnection } from '../connection.ts';
 import { toTime } from '../output/json.ts';
+import { silenceMs } from '../silent-nodes.ts';
 import type { Presence, Replica } from './replica.ts';
 
 /** Ids of one question: what HasBlobs takes. */
@@ -16,8 +17,11 @@ const firstHashedIds = 64;
 /** Nodes that are asked at the same time. */
 const nodesAtOnceMax = 16;
 
-/** How long a node that did not answer is left alone, in milliseconds: to wait for it at every question would take hours. */
-const silenceMs = 30_000;
+/** Most that a node which did not hash in time is waited for, to hear whether it answers at all, in milliseconds. */
+const probeTimeoutMaxMs = 2_000;
+
+/** The part of a cluster that is asked. */
+export type SurveyedCluster = Pick<ClusterConnection, 'reader' | 'silentNodes'>;
 
 /** How to ask. */
 export interface SurveyOptions {
@@ -37,14 +41,11 @@ export interface SurveyedBlob {
 /** Asks nodes what they hold, many blobs in a question, whatever the nodes' states. */
 export class ReplicaSurvey {
   readonly #options: SurveyOptions;
-  readonly #cluster: Pick<ClusterConnection, 'reader'>;
+  readonly #cluster: SurveyedCluster;
   readonly #clock: Clock;
   readonly #nodes = new Map<string, SurveyedNode>();
 
-  constructor(
-    options: SurveyOptions,
-    modules: { readonly cluster: Pick<ClusterConnection, 'reader'>; readonly clock: Clock },
-  ) {
+  constructor(options: SurveyOptions, modules: { readonly cluster: SurveyedCluster; readonly clock: Clock }) {
     this.#options = options;
     this.#cluster = modules.cluster;
     this.#clock = modules.clock;
@@ -90,30 +91,28 @@ interface AskedCopy {
 /** One node: asks for as many blobs at a time as it answers well within the deadline. */
 class SurveyedNode {
   readonly #options: SurveyOptions & { readonly nodeId: string; readonly address: string };
-  readonly #cluster: Pick<ClusterConnection, 'reader'>;
+  readonly #cluster: SurveyedCluster;
   readonly #clock: Clock;
   #idsAtOnce: number;
-  /** Why it is left alone, and until when. */
-  #silence: { readonly error: string; readonly untilMs: number } | undefined;
+  /** With what it refused, and until when it is left alone. */
+  #refusal: { readonly error: string; readonly untilMs: number } | undefined;
 
   constructor(
     options: SurveyOptions & { readonly nodeId: string; readonly address: string },
-    modules: { readonly cluster: Pick<ClusterConnection, 'reader'>; readonly clock: Clock },
+    modules: { readonly cluster: SurveyedCluster; readonly clock: Clock },
   ) {
     this.#options = options;
     this.#cluster = modules.cluster;
     this.#clock = modules.clock;
     this.#idsAtOnce = options.verify ? firstHashedIds : questionIdsMax;
-    if (options.address === '') {
-      this.#silence = { error: 'the node is not registered', untilMs: Number.POSITIVE_INFINITY };
-    }
   }
 
   async ask(asked: readonly AskedCopy[]): Promise<void> {
     let at = 0;
     while (at < asked.length) {
-      if (this.#silence !== undefined && this.#clock.monotonicMs() < this.#silence.untilMs) {
-        for (const { answer } of asked.slice(at)) answer({ presence: 'unreachable', error: this.#silence.error });
+      const error = this.#silence();
+      if (error !== undefined) {
+        for (const { answer } of asked.slice(at)) answer({ presence: 'unreachable', error });
         return;
       }
       const slice = asked.slice(at, at + this.#idsAtOnce);
@@ -121,14 +120,21 @@ class SurveyedNode {
     }
   }
 
+  /** Why the node is left alone. */
+  #silence(): string | undefined {
+    if (this.#options.address === '') return 'the node is not registered';
+    if (this.#refusal !== undefined && this.#clock.monotonicMs() < this.#refusal.untilMs) return this.#refusal.error;
+    const silence = this.#cluster.silentNodes.errorOf(this.#options.nodeId);
+    return silence === undefined ? undefined : textOf(silence);
+  }
+
   /** Whether these were answered; otherwise they are to be asked again, fewer at a time, or the node is silent. */
   async #askOnce(asked: readonly AskedCopy[]): Promise<boolean> {
-    const { nodeId, address, verify, timeoutMs, signal } = this.#options;
+    const { nodeId, verify, timeoutMs, signal } = this.#options;
+    const oids = asked.map(({ oid }) => oid);
     const startedMs = this.#clock.monotonicMs();
     try {
-      const reader = await this.#cluster.reader(nodeId, address);
-      const oids = asked.map(({ oid }) => oid);
-      const reports = await reader.has(oids, verify, { timeoutMs, signal });
+      const reports = await this.#has(oids, verify, timeoutMs);
       for (const [index, { answer }] of asked.entries()) answer(toAnswer(reports[index]));
       const tookMs = this.#clock.monotonicMs() - startedMs;
       if (tookMs < timeoutMs / 8) this.#idsAtOnce = Math.min(questionIdsMax, this.#idsAtOnce * 2);
@@ -136,16 +142,39 @@ class SurveyedNode {
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      // To hash many copies takes its time: a node that answers for fewer is not silent.
-      if (verify && asked.length > 1 && hasCode(error, 'DEADLINE_EXCEEDED')) {
+      // To hash many copies takes its time: a node that answers at all is asked for fewer.
+      if (verify && asked.length > 1 && hasCode(error, 'DEADLINE_EXCEEDED') && (await this.#answers(oids[0]))) {
         this.#idsAtOnce = Math.max(1, asked.length >>> 3);
         return false;
       }
-      const { code, message } = asStratumError(error);
-      this.#silence = { error: `${code}: ${message}`, untilMs: this.#clock.monotonicMs() + silenceMs };
+      this.#cluster.silentNodes.note(nodeId, error);
+      this.#refusal = { error: textOf(asStratumError(error)), untilMs: this.#clock.monotonicMs() + silenceMs };
       return false;
     }
   }
+
+  /** Whether it answers to what costs it nothing. */
+  async #answers(oid: Oid | undefined): Promise<boolean> {
+    const { timeoutMs, signal } = this.#options;
+    try {
+      await this.#has(oid === undefined ? [] : [oid], false, Math.min(timeoutMs, probeTimeoutMaxMs));
+      return true;
+    } catch {
+      // What it was asked before has failed already, and that error is the one to tell.
+      signal.throwIfAborted();
+      return false;
+    }
+  }
+
+  async #has(oids: readonly Oid[], verify: boolean, timeoutMs: number): Promise<readonly BlobPresenceReport[]> {
+    const { nodeId, address, signal } = this.#options;
+    const reader = await this.#cluster.reader(nodeId, address);
+    return reader.has(oids, verify, { timeoutMs, signal });
+  }
+}
+
+function textOf({ code, message }: StratumError): string {
+  return `${code}: ${message}`;
 }
 
 const presences: Readonly<Record<BlobPresenceReport['presence'], Presence>> = {

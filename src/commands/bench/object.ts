@@ -1,17 +1,30 @@
+import { once } from 'node:events';
 import * as Flags from '@oclif/core/flags';
 import { StratumError } from '../../base/errors.ts';
 import type { Oid } from '../../base/oid.ts';
 import { formatBytes, MiB } from '../../base/units.ts';
 import { ClusterCommand } from '../../cli/cluster-command.ts';
+import type { ClusterConnection } from '../../cli/connection.ts';
 import { exitCodeOf } from '../../cli/error-report.ts';
+import { UnreachableReplicas } from '../../cli/locate/unreachable-replicas.ts';
 import type { BenchPhase, ObjectBenchOptions } from '../../cli/object-bench.ts';
+import type { Unreachable } from '../../cli/output/envelope.ts';
 import { consistencyLevels, parseLevel } from '../../cli/parse-level.ts';
 import { parseSize } from '../../cli/parse-size.ts';
 import { startProgress } from '../../cli/progress.ts';
+import { SignalSteps } from '../../cli/signal-steps.ts';
 import { smallBlobBytesMax } from '../../rpc/limits.ts';
 
 /** Each caller holds a call's blobs in memory. */
 const inFlightBytesMax = 512 * MiB;
+
+interface Measured {
+  readonly phases: readonly BenchPhase[];
+  /** Nodes that may keep blobs. */
+  readonly unreachable: readonly Unreachable[];
+  /** Of the signal that ended it early. */
+  readonly exitCode: number | undefined;
+}
 
 /** `stratum bench object` */
 export default class BenchObject extends ClusterCommand {
@@ -19,7 +32,7 @@ export default class BenchObject extends ClusterCommand {
   static override summary = 'Measure how fast this cluster stores blobs and gives them back';
   static override description =
     `Stores fresh blobs from this machine, reads them back and checks them, and deletes them again.
-It is load like any other: on a cluster at work, begin with a small --count. Exit code: 0 all calls went well, 10 some failed, 1 nothing could be stored.`;
+It is load like any other: on a cluster at work, begin with a small --count. A signal ends it, and what was stored is deleted first; a second one leaves it. Exit code: 0 all calls went well, 10 some failed, 1 nothing could be stored.`;
   static override examples = [
     'stratum bench object',
     'stratum bench object --size 4KiB --count 100000 --batch 64 --callers 16',
@@ -54,43 +67,24 @@ It is load like any other: on a cluster at work, begin with a small --count. Exi
   override async run(): Promise<number> {
     const { flags } = await this.parse(BenchObject);
     const blobBytes = parseSize(flags.size, '--size');
-    refuseTooMuch({ blobBytes, perCall: flags.batch, callers: flags.callers });
-    const options: ObjectBenchOptions = {
-      count: flags.count,
-      blobBytes,
-      perCall: flags.batch,
-      callers: flags.callers,
-      level: parseLevel(flags.level),
-      timeoutMs: (await this.settings(flags)).timeoutMs.value,
-      signal: this.io.interrupted,
-    };
-    const { phases, source } = await this.withCluster(flags, async (cluster) => {
+    const { count } = flags;
+    const perCall = Math.min(flags.batch, count);
+    const callers = Math.min(flags.callers, Math.ceil(count / perCall));
+    refuseTooMuch({ blobBytes, perCall, callers });
+    const level = parseLevel(flags.level);
+    const timeoutMs = (await this.settings(flags)).timeoutMs.value;
+    const { phases, source, unreachable, exitCode } = await this.withCluster(flags, async (cluster) => {
       const announced = await this.announceChange(flags, cluster);
       if (flags['dry-run']) {
-        await this.say(`would store ${options.count} blobs of ${formatBytes(blobBytes)}`);
-        return { phases: [], source: announced };
+        await this.say(`would store ${count} blobs of ${formatBytes(blobBytes)}`);
+        return { phases: [], source: announced, unreachable: [], exitCode: undefined };
       }
-      const { BenchBlobs, benchDelete, benchGet, benchPut } = await import('../../cli/object-bench.ts');
-      const { clock, random } = this.modules;
-      const modules = { objects: await cluster.objects(), clock, random };
-      const blobs = new BenchBlobs({ blobBytes }, { random });
-      const progress = await startProgress('storing', this.io);
-      const done: BenchPhase[] = [];
-      try {
-        done.push(await benchPut(blobs, options, modules));
-        progress.update('reading');
-        done.push(await benchGet(blobs.oids, options, modules));
-      } finally {
-        if (!flags.keep) {
-          progress.update('deleting');
-          // Also after an interrupt: what was stored for nothing must not stay.
-          const deleting = { ...options, count: blobs.oids.length, signal: new AbortController().signal };
-          const remove = (oids: readonly Oid[]) => cluster.deleteBlobs(oids);
-          done.push(await benchDelete(blobs.oids, deleting, { clock, remove }));
-        }
-        progress.end();
-      }
-      return { phases: done, source: announced };
+      const measured = await this.#measure(
+        { count, blobBytes, perCall, callers, level, timeoutMs },
+        flags.keep,
+        cluster,
+      );
+      return { ...measured, source: announced };
     });
     await this.print({
       kind: 'ObjectBench',
@@ -108,13 +102,61 @@ It is load like any other: on a cluster at work, begin with a small --count. Exi
         { header: 'max ms', value: ({ latencyMaxMs }) => latencyMaxMs.toFixed(1), right: true },
       ],
       name: ({ phase }) => `phase/${phase}`,
+      unreachable,
     });
     for (const { phase, failed, error } of phases) {
       if (failed > 0) await this.say(`warning: ${failed} blobs failed in the ${phase} phase, the first with: ${error}`);
     }
+    if (exitCode !== undefined) return exitCode;
     if (phases[0]?.blobs === 0) return 1;
     return phases.some(({ failed }) => failed > 0) ? exitCodeOf(new StratumError('PARTIAL', 'some blobs failed')) : 0;
   }
+
+  /**
+   * Runs the phases. The first signal ends the measurement, and what was stored is deleted before the
+   * process ends; a second one gives up the deletion too.
+   */
+  async #measure(
+    options: Omit<ObjectBenchOptions, 'signal'>,
+    keep: boolean,
+    cluster: ClusterConnection,
+  ): Promise<Measured> {
+    const { BenchBlobs, benchDelete, benchGet, benchPut } = await import('../../cli/object-bench.ts');
+    const { clock, random } = this.modules;
+    const modules = { objects: await cluster.objects(), clock, random };
+    const blobs = new BenchBlobs({ blobBytes: options.blobBytes }, { random });
+    const progress = await startProgress('storing', this.io);
+    const unreachable = new UnreachableReplicas();
+    const phases: BenchPhase[] = [];
+    this.io.interrupted.throwIfAborted();
+    const signals = new SignalSteps(this.io);
+    const { work: signal, tidying: abandoned } = signals;
+    try {
+      const measuring = { ...options, signal, abandoned };
+      phases.push(await benchPut(blobs, measuring, modules));
+      progress.update('reading');
+      if (!signal.aborted) phases.push(await benchGet(blobs.oids, measuring, modules));
+    } finally {
+      if (!keep) {
+        progress.update('deleting');
+        await Promise.race([blobs.settled(), untilAborted(abandoned)]);
+        const remove = async (oids: readonly Oid[]) => {
+          for (const each of await cluster.deleteBlobs(oids, abandoned)) unreachable.add(each);
+        };
+        const deleting = { ...options, count: blobs.oids.length, signal: abandoned };
+        const deleted = await benchDelete(blobs.oids, deleting, { clock, remove });
+        phases.push(deleted);
+        if (abandoned.aborted) await this.say(`warning: ${blobs.oids.length - deleted.blobs} blobs were not deleted`);
+      }
+      progress.end();
+      signals.giveBack();
+    }
+    return { phases, unreachable: unreachable.list(), exitCode: signals.exitCode };
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<unknown> {
+  return signal.aborted ? Promise.resolve() : once(signal, 'abort');
 }
 
 function refuseTooMuch(asked: Pick<ObjectBenchOptions, 'blobBytes' | 'perCall' | 'callers'>): void {

@@ -69,14 +69,14 @@ Exit code, by the worst: 0 none lacks a copy, 5 fewer than N copies but enough t
     const scan = new BlobScan(topology, { cluster });
     const wanted = topology.ring.replicationFactor;
     for await (const { blobs } of withScanProgress(scan.stretches(this.io.interrupted), this.io)) {
-      const holdersOf = new Map(blobs.map(({ oid, holders }) => [oid, holders]));
+      const listedBy = new Map(blobs.map(({ oid, holders, damagedAt }) => [oid, holders.union(damagedAt)]));
       const suspects = blobs.filter(({ oid, holders }) => {
         const own = locator.replicasOf(oid);
         return own.length < wanted || !own.every(({ nodeId }) => holders.has(nodeId));
       });
       if (suspects.length === 0) continue;
       const found = await locator.locateMany(suspects.map(({ oid }) => oid));
-      yield found.filter((location) => !wasDeleted(location, holdersOf.get(location.oid)));
+      yield found.filter((location) => !wasDeleted(location, listedBy.get(location.oid)));
     }
     for (const each of scan.unreachable) unreachable.add(each);
   }
@@ -91,7 +91,7 @@ async function* onlyLacking(judged: AsyncIterable<readonly Location[]>): AsyncGe
 }
 
 /** Whether all that had it say now that they do not: a blob that is gone lacks no copy. */
-function wasDeleted({ replicas }: Location, holders: ReadonlySet<string> = new Set()): boolean {
+function wasDeleted({ replicas }: Location, listedBy: ReadonlySet<string> = new Set()): boolean {
   const own = new Set(replicas.map(({ nodeId }) => nodeId));
-  return replicas.every(({ presence }) => presence === 'missing') && [...holders].every((nodeId) => own.has(nodeId));
+  return replicas.every(({ presence }) => presence === 'missing') && [...listedBy].every((nodeId) => own.has(nodeId));
 }

@@ -59,7 +59,7 @@ export default class ObjectPut extends ClusterCommand {
     return this.#failures.exitCode(this.#stored) ?? 0;
   }
 
-  /** A name is taken as it stands: it may have a "#" or spaces. */
+  /** A name is taken as it stands: it may have a "#", spaces, or a carriage return. */
   async *#listedFiles(): AsyncGenerator<readonly string[]> {
     for await (const lines of readLines(this.io.stdin, this.io.interrupted)) {
       yield lines.map(({ text }) => text).filter((text) => text !== '');

@@ -13,7 +13,7 @@ export default class ObjectStat extends IdsCommand {
   static override id = 'object:stat';
   static override summary = 'Show what each replica says of a blob, without reading it';
   static override description =
-    'Exit code: 0 all copies are there, 3 none, 5 fewer than N but enough to write, 6 fewer than W, 7 too few nodes answered to say; 10 when some of several blobs are not found. "object verify" also hashes the copies.';
+    'Exit code: 0 all copies are there, 3 every node says that it has none, 5 fewer than N but enough to write, 6 fewer than W, 7 too few nodes answered to say; 10 when some of several blobs are not found. "object verify" also hashes the copies.';
   static override examples = [
     'stratum object stat 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
     'stratum object stat $oid --field size',
@@ -49,14 +49,19 @@ export default class ObjectStat extends IdsCommand {
   ): AsyncGenerator<readonly Location[]> {
     for await (const group of ids) {
       const found = await locator.locateMany(group);
-      for (const { oid } of found.filter(({ verdict }) => verdict === 'lost')) {
+      for (const { oid } of found.filter(isNowhere)) {
         const error = notFound(oid);
         if (isOnly) throw error;
         await this.fail(error);
       }
-      yield found.filter(({ verdict }) => verdict !== 'lost');
+      yield found.filter((location) => !isNowhere(location));
     }
   }
+}
+
+/** Whether nobody ever had it, for all that can be said: a copy that is damaged was stored once. */
+function isNowhere({ replicas }: Location): boolean {
+  return replicas.every(({ presence }) => presence === 'missing');
 }
 
 function notFound(oid: string): StratumError {

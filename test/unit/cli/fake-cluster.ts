@@ -12,6 +12,8 @@ import type {
   TopologySnapshot,
 } from '../../../src/cli/connection.ts';
 import type { CommandModules } from '../../../src/cli/modules.ts';
+import type { Unreachable } from '../../../src/cli/output/envelope.ts';
+import { SilentNodes } from '../../../src/cli/silent-nodes.ts';
 import type { HistoryPage } from '../../../src/client/coordinator-client.ts';
 import type { MetadataApi } from '../../../src/client/metadata-api.ts';
 import type { WatchEvent } from '../../../src/client/watch-event.ts';
@@ -34,6 +36,8 @@ export class FakeNode implements NodeIo {
   readonly endpoint: string;
   readonly blobs = new Map<Oid, Buffer>();
   readonly corrupt = new Set<Oid>();
+  /** Those of them that the node knows to be. */
+  readonly quarantined = new Set<Oid>();
   /** How many blobs each question was about. */
   readonly questions: number[] = [];
   unreachable = false;
@@ -88,7 +92,8 @@ export class FakeNode implements NodeIo {
     return oids.map((oid) => {
       const blob = this.blobs.get(oid);
       if (blob === undefined) return { oid, presence: 'MISSING', size: 0, storedAtMs: 0 };
-      const presence = verify && this.corrupt.has(oid) ? 'CORRUPT' : 'PRESENT';
+      const isKnown = verify || this.quarantined.has(oid);
+      const presence = isKnown && this.corrupt.has(oid) ? 'CORRUPT' : 'PRESENT';
       return { oid, presence, size: blob.length, storedAtMs: 1_700_000_000_000 };
     });
   }
@@ -100,7 +105,10 @@ export class FakeNode implements NodeIo {
     const entries = behind
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .slice(0, 2)
-      .map(([oid, { length }]) => ({ oid, size: length, storedAtMs: 1_700_000_000_000 }));
+      .map(([oid, { length }]) => {
+        const presence = this.corrupt.has(oid) && this.quarantined.has(oid) ? 'CORRUPT' : 'PRESENT';
+        return { oid, size: length, storedAtMs: 1_700_000_000_000, presence } as const;
+      });
     return { entries, nextCursor: behind.length > 2 ? entries.at(-1)?.oid : undefined };
   }
 
@@ -169,6 +177,7 @@ interface FakeRepo {
 /** A cluster in memory, as commands see one. */
 export class FakeCluster implements ClusterConnection {
   readonly coordinators = ['127.0.0.1:7480'];
+  readonly silentNodes = new SilentNodes({ clock: systemClock });
   topology: Topology = sampleTopology();
   leaderId: string | undefined = 'coordinator-1';
   consensus: ConsensusStatus = {
@@ -325,9 +334,11 @@ export class FakeCluster implements ClusterConnection {
     return closeGaps(gaps, { topology, nodes, clock: systemClock }, new AbortController().signal);
   }
 
-  async deleteBlobs(oids: readonly Oid[]): Promise<void> {
+  async deleteBlobs(oids: readonly Oid[]): Promise<readonly Unreachable[]> {
     this.#fail();
-    for (const node of this.nodes.values()) for (const oid of oids) node.blobs.delete(oid);
+    const away = [...this.nodes.values()].filter(({ unreachable }) => unreachable);
+    for (const node of this.nodes.values()) if (!away.includes(node)) for (const oid of oids) node.blobs.delete(oid);
+    return away.map(({ nodeId }) => ({ node: nodeId, reason: 'may keep blobs' }));
   }
 
   async objects(): Promise<ObjectApi & SmallObjectApi> {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import { StratumError } from '../../../src/base/errors.ts';
 import { oidOf } from '../../../src/base/oid.ts';
 import { systemRandom } from '../../../src/base/random.ts';
 import { GrpcConnection } from '../../../src/cli/grpc-connection.ts';
@@ -116,6 +117,19 @@ describe('a connection to a cluster', () => {
     await expect(cluster.blobPage('object-1', '127.0.0.1:1', undefined, 10)).rejects.toMatchObject({
       code: 'UNREACHABLE',
     });
+  });
+
+  it('deletes blobs also after an interrupt, until it is told to leave them', async () => {
+    const { address } = await coordinators.start({ topology: formedCluster() });
+    const interrupted = AbortSignal.abort(new StratumError('CANCELLED', 'interrupted'));
+    const options = { coordinators: [address], timeoutMs: 2_000, signal: interrupted };
+    const cluster = new GrpcConnection(options, { clock: systemClock, random: systemRandom });
+    open.push(cluster);
+    const oids = [oidOf(Buffer.from('a blob'))];
+    // It gets as far as the nodes, where nothing listens.
+    const deleting = cluster.deleteBlobs(oids, new AbortController().signal);
+    await expect(deleting).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    await expect(cluster.deleteBlobs(oids, interrupted)).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 
   it('says within its time-out which coordinator does not answer', async () => {

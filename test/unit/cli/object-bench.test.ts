@@ -86,10 +86,31 @@ describe('the benchmark of blobs', () => {
     expect(removed.toSorted()).toEqual(blobs.oids.toSorted());
   });
 
-  it('ends with the reason of an interrupt', async () => {
+  it('lets the calls end that have begun when it is interrupted, and begins no other', async () => {
     const interrupted = new AbortController();
-    const { bench, options, blobs } = sample({ signal: interrupted.signal });
-    interrupted.abort(new StratumError('CANCELLED', 'interrupted'));
-    await expect(benchPut(blobs, options, bench)).rejects.toMatchObject({ code: 'CANCELLED' });
+    const { nodes, bench, options, blobs } = sample({ signal: interrupted.signal });
+    const [first] = nodes;
+    if (first === undefined) throw new Error('no node');
+    let begun = 0;
+    first.beforePut = () => {
+      begun += 1;
+      if (begun === 3) interrupted.abort(new StratumError('CANCELLED', 'interrupted'));
+    };
+    expect(await benchPut(blobs, options, bench)).toMatchObject({ blobs: 3, failed: 0, error: '' });
+    for (const { blobs: stored } of nodes) expect(stored.size).toBe(3);
+  });
+
+  it('knows when the writes have ended that go on behind an answer', async () => {
+    const { nodes, bench, options, blobs } = sample({ count: 1, level: 'QUORUM' });
+    const released = Promise.withResolvers<void>();
+    const [slow] = nodes;
+    if (slow === undefined) throw new Error('no node');
+    slow.beforePut = () => released.promise;
+    await benchPut(blobs, options, bench);
+    const settled = blobs.settled();
+    expect(await Promise.race([settled.then(() => 'settled'), Promise.resolve('pending')])).toBe('pending');
+    released.resolve();
+    await settled;
+    expect(slow.blobs.size).toBe(1);
   });
 });

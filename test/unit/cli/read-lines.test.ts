@@ -11,12 +11,15 @@ describe('the lines of an input', () => {
     ['in one piece', ['a\nb\n']],
     ['torn', ['a', '\n', 'b', '\n']],
     ['without a last end', ['a\nb']],
-    ['of Windows', ['a\r\nb\r', '\n']],
   ])('are told with their numbers: %s', async (_what, chunks) => {
     expect(await linesOf(chunks)).toEqual([
       { text: 'a', number: 1 },
       { text: 'b', number: 2 },
     ]);
+  });
+
+  it('keep a carriage return, which may be part of a name', async () => {
+    expect((await linesOf(['a\r\nb\r', '\n'])).map(({ text }) => text)).toEqual(['a\r', 'b\r']);
   });
 
   it('keep their numbers behind blank ones, and a character that was torn', async () => {

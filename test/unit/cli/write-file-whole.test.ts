@@ -53,8 +53,29 @@ describe('writeFileWhole', () => {
     expect((await lstat(pipe)).isFIFO()).toBe(true);
   });
 
-  it.each(['.', 'missing/file'])('refuses %s with the reason', async (name) => {
-    await expect(writeFileWhole(join(folder, name), content('x'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  it.each([
+    ['.', /it is a folder$/],
+    ['missing/file', /there is no folder .*\/missing$/],
+  ])('refuses %s with the reason', async (name, reason) => {
+    const writing = writeFileWhole(join(folder, name), content('x'));
+    await expect(writing).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(reason),
+    });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('refuses an empty name, and names no file of its own', async () => {
+    await expect(writeFileWhole('', content('x'))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'cannot write "": it is no name of a file',
+    });
+  });
+
+  it('says that a disk is full', async () => {
+    await expect(writeFileWhole('/dev/full', content('x'))).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: 'cannot write to /dev/full: no space left on device',
+    });
   });
 });

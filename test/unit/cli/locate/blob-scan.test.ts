@@ -24,6 +24,20 @@ describe('a scan of all blobs', () => {
     );
   });
 
+  it('gives a blob that is in quarantine everywhere, and tells good copies from damaged ones', async () => {
+    const cluster = new FakeCluster();
+    const lost = cluster.hold('lost', ...ids);
+    const half = cluster.hold('half', 'object-1', 'object-3');
+    for (const [nodeId, oid] of [...ids.map((id) => [id, lost] as const), ['object-3', half] as const]) {
+      cluster.node(nodeId).corrupt.add(oid);
+      cluster.node(nodeId).quarantined.add(oid);
+    }
+    const stretches = await Array.fromAsync(new BlobScan(cluster.topology, { cluster }).stretches(signal));
+    const found = new Map(stretches.flatMap(({ blobs }) => blobs.map((blob) => [blob.oid, blob])));
+    expect(found.get(lost)).toEqual({ oid: lost, holders: new Set(), damagedAt: new Set(ids) });
+    expect(found.get(half)).toMatchObject({ holders: new Set(['object-1']), damagedAt: new Set(['object-3']) });
+  });
+
   it('goes on without a node that stops answering, and names it', async () => {
     const cluster = new FakeCluster();
     const oids = Array.from({ length: 9 }, (_, index) => cluster.hold(`blob ${index}`, ...ids));
@@ -35,6 +49,17 @@ describe('a scan of all blobs', () => {
     }
     expect(found).toEqual(oids.toSorted());
     expect(scan.unreachable).toEqual([{ node: 'object-2', reason: expect.stringContaining('UNREACHABLE') }]);
+  });
+
+  it('remembers a silent node for the rest of the command, and asks none that is remembered', async () => {
+    const cluster = new FakeCluster();
+    cluster.node('object-2').unreachable = true;
+    await Array.fromAsync(new BlobScan(cluster.topology, { cluster }).stretches(signal));
+    expect(cluster.silentNodes.errorOf('object-2')).toMatchObject({ code: 'UNREACHABLE' });
+    cluster.node('object-2').unreachable = false;
+    const again = new BlobScan(cluster.topology, { cluster });
+    await Array.fromAsync(again.stretches(signal));
+    expect(again.unreachable).toEqual([{ node: 'object-2', reason: expect.stringContaining('UNREACHABLE') }]);
   });
 
   it('names a member of the ring that is not registered', async () => {

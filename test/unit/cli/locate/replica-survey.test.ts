@@ -3,6 +3,7 @@ import { StratumError } from '../../../../src/base/errors.ts';
 import { type Oid, oidOf } from '../../../../src/base/oid.ts';
 import type { Replica } from '../../../../src/cli/locate/replica.ts';
 import { ReplicaSurvey } from '../../../../src/cli/locate/replica-survey.ts';
+import { SilentNodes } from '../../../../src/cli/silent-nodes.ts';
 import { manualClock } from '../../base/manual-clock.ts';
 import { FakeNode } from '../fake-cluster.ts';
 
@@ -14,9 +15,9 @@ function replica(nodeId: string, address = `${nodeId}.test:7480`): Replica {
 
 function sample(verify: boolean, node = new FakeNode('object-1')) {
   const clock = manualClock();
-  const cluster = { reader: async () => node };
+  const cluster = { reader: async () => node, silentNodes: new SilentNodes({ clock }) };
   const survey = new ReplicaSurvey({ verify, timeoutMs: 1_000, signal }, { cluster, clock });
-  return { survey, node, clock };
+  return { survey, node, clock, silentNodes: cluster.silentNodes };
 }
 
 const oids = (count: number): Oid[] => Array.from({ length: count }, (_, index) => oidOf(Buffer.from(`${index}`)));
@@ -53,6 +54,27 @@ describe('a survey of replicas', () => {
     expect(node.questions[0]).toBe(20);
   });
 
+  it('asks a node that cannot say anything only once more, and for nothing that takes its time', async () => {
+    const node = new FakeNode('object-1');
+    node.has = async (ids, verify) => {
+      node.questions.push(ids.length);
+      throw new StratumError('DEADLINE_EXCEEDED', verify ? 'hashing' : 'silent', { endpoint: 'object-1' });
+    };
+    const { survey, silentNodes } = sample(true, node);
+    const [found] = await survey.ask(asked(oids(1_000), replica('object-1')));
+    expect(found?.[0]).toMatchObject({ presence: 'unreachable', error: 'DEADLINE_EXCEEDED: hashing' });
+    expect(node.questions).toEqual([64, 1]);
+    expect(silentNodes.errorOf('object-1')).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('asks no node that was silent to another part of the command', async () => {
+    const { survey, node, silentNodes } = sample(false);
+    silentNodes.note('object-1', new StratumError('DEADLINE_EXCEEDED', 'no listing', { endpoint: 'object-1' }));
+    const [found] = await survey.ask(asked(oids(1), replica('object-1')));
+    expect(found?.[0]).toMatchObject({ presence: 'unreachable', error: 'DEADLINE_EXCEEDED: no listing' });
+    expect(node.questions).toEqual([]);
+  });
+
   it('waits once for a node that does not answer, and asks it again after half a minute', async () => {
     const { survey, node, clock } = sample(false);
     node.unreachable = true;
@@ -75,10 +97,11 @@ describe('a survey of replicas', () => {
   it('rejects when it is interrupted', async () => {
     const node = new FakeNode('object-1');
     node.unreachable = true;
+    const clock = manualClock();
     const aborted = AbortSignal.abort(new StratumError('CANCELLED', 'interrupted'));
     const survey = new ReplicaSurvey(
       { verify: false, timeoutMs: 1_000, signal: aborted },
-      { cluster: { reader: async () => node }, clock: manualClock() },
+      { cluster: { reader: async () => node, silentNodes: new SilentNodes({ clock }) }, clock },
     );
     await expect(survey.ask(asked(oids(1), replica('object-1')))).rejects.toThrow('interrupted');
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { EndingSignal } from '../../../../src/cli/process-signals.ts';
 import { FakeCluster } from '../../cli/fake-cluster.ts';
 import { runCommand } from '../../cli/run-command.ts';
 
@@ -43,6 +44,63 @@ describe('stratum bench object', () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain('10 blobs failed in the put phase');
     expect(stderr).toContain('is away');
+  });
+
+  it.each([
+    ['when it has deleted what it stored', 1, false],
+    ['at once on a second one, and says that blobs stay', 2, true],
+  ])('ends on a signal %s', async (_when, signals, staysSome) => {
+    const cluster = new FakeCluster();
+    let send: (signal: EndingSignal) => void = () => undefined;
+    let left = signals;
+    for (const node of cluster.nodes.values()) {
+      const put = node.put.bind(node);
+      node.put = async (source) => {
+        while (left > 0) {
+          left -= 1;
+          send('SIGTERM');
+        }
+        return put(source);
+      };
+    }
+    const world = {
+      connect: cluster.connect,
+      onSignals: (sender: typeof send) => {
+        send = sender;
+      },
+    };
+    const { exitCode, stdout, stderr } = await runCommand([...small, '-o', 'json'], world);
+    expect(exitCode).toBe(143);
+    expect(JSON.parse(stdout).items).toHaveLength(2);
+    expect(stderr.includes('were not deleted')).toBe(staysSome);
+    if (!staysSome) expect(storedIn(cluster)).toEqual([0, 0, 0]);
+  });
+
+  it('deletes at the other nodes when one is away, and says which may keep blobs', async () => {
+    const cluster = new FakeCluster();
+    const away = cluster.node('object-3');
+    const put = away.put.bind(away);
+    away.put = async (source) => {
+      const stored = await put(source);
+      away.unreachable = away.blobs.size === 10;
+      return stored;
+    };
+    const { exitCode, stdout } = await runCommand([...small, '--level', 'all', '-o', 'json'], cluster);
+    const { items, unreachable } = JSON.parse(stdout);
+    expect(items).toContainEqual(expect.objectContaining({ phase: 'delete', blobs: 10, failed: 0 }));
+    expect({ exitCode, unreachable }).toEqual({
+      exitCode: 0,
+      unreachable: [{ node: 'object-3', reason: 'may keep blobs' }],
+    });
+    expect(storedIn(cluster)).toEqual([0, 0, 10]);
+  });
+
+  it('reckons with no more callers and blobs in a call than there are blobs', async () => {
+    const bench = (count: string, size: string) =>
+      runCommand(['bench', 'object', '--count', count, '--size', size, '--dry-run'], new FakeCluster());
+    expect(await bench('2', '64MiB')).toMatchObject({ exitCode: 0 });
+    const { stderr } = await bench('1', '10GiB');
+    expect(stderr).toContain('10.0 GiB in flight');
   });
 
   it.each([

@@ -32,6 +32,17 @@ describe('stratum object missing of all blobs', () => {
     expect(await missing(cluster, '-o', 'name')).toMatchObject({ exitCode: 5, stdout: `blob/${oid}\n` });
   });
 
+  it('lists what all nodes hold in quarantine, and ends with 6', async () => {
+    const cluster = new FakeCluster();
+    cluster.hold('good', ...all);
+    const oid = cluster.hold('rotten', ...all);
+    for (const id of all) {
+      cluster.node(id).corrupt.add(oid);
+      cluster.node(id).quarantined.add(oid);
+    }
+    expect(await missing(cluster, '-o', 'name')).toMatchObject({ exitCode: 6, stdout: `blob/${oid}\n` });
+  });
+
   it('does not list what was put on a node after its listing was read', async () => {
     const cluster = new FakeCluster();
     const oid = cluster.hold('late', 'object-1', 'object-3');
@@ -70,6 +81,8 @@ describe('stratum object missing of all blobs', () => {
     const answer = JSON.parse(stdout);
     expect(answer).toMatchObject({ kind: 'UnderReplicatedBlobList', items: [{ oid, verdict: 'degraded' }] });
     expect(answer.unreachable).toEqual([{ node: 'object-2', reason: expect.stringContaining('away') }]);
+    // It did not answer the listing, and is not waited for again.
+    expect(cluster.node('object-2').questions).toEqual([]);
   });
 
   it('cannot say what all W nodes that are away hold, and ends with 7', async () => {

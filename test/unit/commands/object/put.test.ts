@@ -39,6 +39,14 @@ describe('stratum object put', () => {
     expect(spools()).toEqual(before);
   });
 
+  it('takes names from stdin as they stand, with a carriage return at the end too', async () => {
+    const names = ['plain', 'of Windows\r'].map((name) => join(folder, name));
+    for (const name of names) writeFileSync(name, name);
+    const world = { ...new FakeCluster(), stdin: `${names.join('\n')}\n` };
+    const { exitCode, stdout } = await runCommand(['object', 'put', '--stdin', '--field', 'file'], world);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${names.join('\n')}\n` });
+  });
+
   it('says that it is degraded when a node does not have it, and succeeds', async () => {
     const cluster = new FakeCluster();
     cluster.node('object-2').unreachable = true;

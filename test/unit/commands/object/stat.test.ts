@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeCluster } from '../../cli/fake-cluster.ts';
 import { runCommand } from '../../cli/run-command.ts';
 
+const all = ['object-1', 'object-2', 'object-3'];
 const stat = (cluster: FakeCluster, ...argv: string[]) => runCommand(['object', 'stat', ...argv], cluster);
 
 describe('stratum object stat', () => {
@@ -31,6 +32,21 @@ describe('stratum object stat', () => {
     expect(stderr).toContain('0'.repeat(64));
   });
 
+  it.each([
+    ['all copies are damaged', all, 6],
+    ['one copy is damaged and the others are missing', ['object-2'], 6],
+  ])('tells it from a blob that nobody has when %s', async (_what, damaged, code) => {
+    const cluster = new FakeCluster();
+    const oid = cluster.hold('x', ...damaged);
+    for (const id of damaged) {
+      cluster.node(id).corrupt.add(oid);
+      cluster.node(id).quarantined.add(oid);
+    }
+    const { exitCode, stdout } = await stat(cluster, oid, '-o', 'json');
+    expect(exitCode).toBe(code);
+    expect(JSON.parse(stdout)).toMatchObject({ items: [{ oid, verdict: 'lost' }] });
+  });
+
   it('refuses what is no id', async () => {
     expect(await stat(new FakeCluster(), 'xyz')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('64') });
   });
@@ -38,7 +54,7 @@ describe('stratum object stat', () => {
   it('takes many ids, and says which are not found', async () => {
     const cluster = new FakeCluster();
     const oid = cluster.hold('x', 'object-1', 'object-2', 'object-3');
-    const world = { ...cluster, stdin: `${'0'.repeat(64)}\n${oid}\n` };
+    const world = { ...cluster, stdin: `${'0'.repeat(64)}\r\n${oid}\r\n` };
     const { exitCode, stdout, stderr } = await runCommand(['object', 'stat', '--stdin', '-o', 'name'], world);
     expect({ exitCode, stdout }).toEqual({ exitCode: 10, stdout: `blob/${oid}\n` });
     expect(JSON.parse(stderr)).toMatchObject({ code: 'BLOB_NOT_FOUND' });

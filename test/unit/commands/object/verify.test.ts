@@ -101,6 +101,17 @@ describe('stratum object verify', () => {
     expect(cluster.node('object-3').blobs.size).toBe(2);
   });
 
+  it('sees with --all what all nodes hold in quarantine, and ends with 6', async () => {
+    const cluster = new FakeCluster();
+    const oid = cluster.hold('rotten', ...all);
+    for (const id of all) {
+      cluster.node(id).corrupt.add(oid);
+      cluster.node(id).quarantined.add(oid);
+    }
+    const { exitCode, stdout } = await runCommand(['object', 'verify', '--all', '-o', 'name'], cluster);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 6, stdout: `blob/${oid}\n` });
+  });
+
   it('looks at every blob with --all, heals, and prints those with which something was wrong', async () => {
     const cluster = new FakeCluster();
     for (let index = 0; index < 7; index += 1) cluster.hold(`good ${index}`, ...all);
@@ -119,6 +130,10 @@ describe('stratum object verify', () => {
     const empty = await verify(cluster, '--all', '-o', 'json');
     expect(empty.exitCode).toBe(7);
     expect(JSON.parse(empty.stdout)).toMatchObject({ items: [], unreachable: [{ node: 'object-2' }] });
+    cluster.hold('lacking', 'object-3');
+    await verify(cluster, '--all');
+    // It did not answer the listing, and is not waited for again, neither for hashing nor for healing.
+    expect(cluster.node('object-2').questions).toEqual([]);
     cluster.hold('content', ...all);
     expect(await verify(cluster, '--all')).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('object-2') });
   });

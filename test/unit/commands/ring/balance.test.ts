@@ -40,6 +40,22 @@ describe('stratum ring balance', () => {
     expect((await balance(cluster)).stdout).toContain('object-3\t100\t100.00 %\t100.00 %\t1.000\t50 B\t60.00 %\n');
   });
 
+  it('says how old the figures are, and names who has sent none for long or at all', async () => {
+    const cluster = new FakeCluster();
+    const silent = { ageMs: 45_000, suspectTimeoutMs: 3_000, storedBytes: 100 };
+    cluster.heartbeatReports = [sampleHeartbeat('object-1', { ageMs: 700 }), sampleHeartbeat('object-2', silent)];
+    const { exitCode, stdout } = await balance(cluster, '-o', 'json');
+    const { items, unreachable } = JSON.parse(stdout);
+    expect(exitCode).toBe(0);
+    const ages = items.map((item: { nodeId: string; statsAgeMs: number | null }) => [item.nodeId, item.statsAgeMs]);
+    expect(Object.fromEntries(ages)).toEqual({ 'object-1': 700, 'object-2': 45_000, 'object-3': null });
+    expect(unreachable.toSorted((a: { node: string }, b: { node: string }) => (a.node < b.node ? -1 : 1))).toEqual([
+      { node: 'object-2', reason: expect.stringContaining('45s') },
+      { node: 'object-3', reason: expect.stringContaining('no heartbeat') },
+    ]);
+    expect((await balance(cluster)).stderr).toContain('object-2: no heartbeat for 45s');
+  });
+
   it('works without a leader, and says what is missing', async () => {
     const cluster = unevenCluster();
     cluster.leaderId = undefined;
