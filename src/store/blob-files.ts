@@ -4,10 +4,12 @@ import type { Clock } from '../base/clock.ts';
 import { systemCode } from '../base/errors.ts';
 import { isOid, type Oid } from '../base/oid.ts';
 import { type Random, randomHex } from '../base/random.ts';
+import type { BlobChunks } from './blob-store.ts';
 import { diskError } from './disk-error.ts';
 import type { Durability } from './durability.ts';
 import { syncFolder } from './durable-file.ts';
 import type { StoreObserver } from './store-observer.ts';
+import { writeChunks } from './write-chunks.ts';
 
 /** Values of the files of a blob store. */
 export interface BlobFilesOptions {
@@ -15,6 +17,8 @@ export interface BlobFilesOptions {
   readonly path: string;
   /** With `quorum` neither files nor their names are put on disk before they count; `disk` unless given. */
   readonly durability?: Durability | undefined;
+  /** With `quorum`: files that may wait for the next flush; 1,024 unless given. Who publishes one beyond that waits for its disk. */
+  readonly unsyncedFilesMax?: number;
 }
 
 /** What the files of a blob store need. */
@@ -23,6 +27,9 @@ export interface BlobFilesModules {
   readonly random: Random;
   readonly observer: StoreObserver;
 }
+
+/** A flush of so many takes a few seconds of a busy disk. */
+const unsyncedFilesDefault = 1_024;
 
 /** Random bytes in the name of a temporary file. */
 const temporaryNameBytes = 8;
@@ -40,14 +47,19 @@ export const folderPrefixLength = 4;
 export class BlobFiles {
   readonly #path: string;
   readonly #isSynced: boolean;
+  readonly #unsyncedFilesMax: number;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #observer: StoreObserver;
   /** Folders of `blobs/` whose own entries are known to be on disk. */
   readonly #durableFolders = new Map<string, Promise<void>>();
+  /** With durability `quorum`: blobs whose files were published since the last flush. */
+  readonly #unsynced = new Set<Oid>();
 
-  constructor({ path, durability = 'disk' }: BlobFilesOptions, modules: BlobFilesModules) {
+  constructor(options: BlobFilesOptions, modules: BlobFilesModules) {
+    const { path, durability = 'disk', unsyncedFilesMax = unsyncedFilesDefault } = options;
     this.#path = path;
+    this.#unsyncedFilesMax = unsyncedFilesMax;
     this.#isSynced = durability === 'disk';
     this.#clock = modules.clock;
     this.#random = modules.random;
@@ -62,12 +74,12 @@ export class BlobFiles {
     await syncFolder(this.#path);
   }
 
-  /** Writes chunks to a temporary file and puts it on disk; deletes it when that fails. */
-  async writeTemporary(oid: Oid, chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  /** Writes chunks to a temporary file and puts it on disk; deletes it when that fails. See writeChunks for how long a chunk is used. */
+  async writeTemporary(oid: Oid, chunks: BlobChunks<Uint8Array>): Promise<string> {
     const path = join(this.#path, folders.temporary, `${oid}.${randomHex(this.#random, temporaryNameBytes)}`);
     const file = await open(path, 'wx');
     try {
-      for await (const chunk of chunks) await writeFully(file, chunk);
+      await writeChunks(file, chunks, { isSynced: this.#isSynced });
       await this.#sync(file);
     } catch (error) {
       await file.close();
@@ -96,6 +108,40 @@ export class BlobFiles {
     await this.#makeFolder(dirname(path));
     await rename(temporary, path);
     if (this.#isSynced) await syncFolder(dirname(path));
+    else if (this.#unsynced.size < this.#unsyncedFilesMax) this.#unsynced.add(oid);
+    else await this.#putOnDisk([oid]);
+  }
+
+  /** Puts on disk all that was published; needed with durability `quorum` alone. */
+  async flush(): Promise<void> {
+    const oids = [...this.#unsynced];
+    this.#unsynced.clear();
+    try {
+      await this.#putOnDisk(oids);
+    } catch (error) {
+      for (const oid of oids) this.#unsynced.add(oid); // For the next flush.
+      throw error;
+    }
+  }
+
+  /** Puts every blob file on disk, after a process that did not and cannot say which. */
+  async syncAll(): Promise<void> {
+    for await (const oids of this.list()) await this.#putOnDisk(oids);
+  }
+
+  async #putOnDisk(oids: readonly Oid[]): Promise<void> {
+    const touched = new Set<string>();
+    for (const oid of oids) {
+      touched.add(dirname(this.#blobPath(oid)));
+      const file = await this.open(oid);
+      if (file === undefined) continue; // Deleted meanwhile, or in quarantine.
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+    }
+    for (const folder of touched) await syncFolder(folder);
   }
 
   /** Opens a blob for reading; undefined when there is no file. */
@@ -186,13 +232,6 @@ export class BlobFiles {
       this.#durableFolders.delete(path);
       throw error;
     }
-  }
-}
-
-async function writeFully(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset);
-    offset += bytesWritten;
   }
 }
 

@@ -1,9 +1,15 @@
 import type { Clock } from '../base/clock.ts';
-import { asStratumError, StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import { type BlobRecord, decodeBlobRecord, encodeBlobRecord } from './blob-record.ts';
-import type { BlobInfo, BlobPage } from './blob-store.ts';
-import { type BlobTotals, countChange, decodeBlobTotals, encodeBlobTotals, noBlobs } from './blob-totals.ts';
+import type { BlobPage, ListedBlob } from './blob-store.ts';
+import {
+  areBlobTotals,
+  type BlobTotals,
+  countChange,
+  decodeBlobTotals,
+  encodeBlobTotals,
+  noBlobs,
+} from './blob-totals.ts';
 import { BufferSlab } from './buffer-slab.ts';
 import { checkedContentOfRow, contentOfRow, encodeContentRow, quarantinedRow } from './content-row.ts';
 import type { Durability } from './durability.ts';
@@ -34,6 +40,14 @@ export interface BlobChange<T> {
   readonly result: T;
 }
 
+/**
+ * How an index was last used: `clean` ended by `close`; `unclean` did not; `none` when it is new, or an
+ * adoption of the files that a new one found has not come to its end.
+ */
+export type LastUse = 'clean' | 'unclean' | 'none';
+
+const adoptionKey = singleKey('objectAdoption');
+const adoptionVersion = Buffer.from([1]);
 const totalsKey = singleKey('objectTotals');
 const cleanCloseKey = singleKey('objectCleanClose');
 const cleanCloseVersion = Buffer.from([1]);
@@ -101,10 +115,12 @@ export class BlobIndex {
   // Inside a transaction lmdb-js writes at once; the promises it returns say nothing more.
   #write(oid: Oid, current: BlobRecord | undefined, { next, content }: BlobChange<unknown>): void {
     if (next !== current) {
+      // Before the first write, for it may throw.
+      const totals = countChange(this.totals(), current, next);
       const key = blobKey('objectBlob', oid);
       if (next === undefined) void this.#database.remove(key);
       else void this.#database.put(key, encodeBlobRecord(next));
-      void this.#database.put(totalsKey, encodeBlobTotals(countChange(this.totals(), current, next)));
+      void this.#database.put(totalsKey, encodeBlobTotals(totals));
     }
     if (content === undefined) return;
     const key = blobKey('objectContent', oid);
@@ -115,24 +131,22 @@ export class BlobIndex {
 
   /**
    * Puts blobs and their content in one transaction, all of the age that `nowMs` tells in it. Gives
-   * the record that each had before, or the error of one whose record cannot be read; such a blob
-   * is left as it is. Content that is there already, byte for byte, is not written again.
+   * the record that each had before. Content that is there already, byte for byte, is not written again.
    */
   async putMany(
     blobs: ReadonlyMap<Oid, Buffer>,
     nowMs: () => number,
-  ): Promise<ReadonlyMap<Oid, BlobRecord | StratumError | undefined>> {
+  ): Promise<ReadonlyMap<Oid, BlobRecord | undefined>> {
     // Before the transaction, which others wait for: the commit before it may still be under way.
     const rows = [...blobs].map(([oid, content]) => ({ oid, size: content.length, row: encodeContentRow(content) }));
     const what = rows.length === 1 ? `blob ${rows[0]?.oid}` : `${rows.length} blobs`;
     return this.#commit(what, () => {
       const storedAtMs = nowMs();
       // All are read before the first is written: this must not throw after a write.
-      const before = new Map(rows.map(({ oid }) => [oid, this.#readableRecord(oid)] as const));
+      const before = new Map(rows.map(({ oid }) => [oid, this.record(oid)] as const));
       let totals = this.totals();
       for (const { oid, size, row } of rows) {
         const current = before.get(oid);
-        if (current instanceof StratumError) continue;
         const next: BlobRecord = { place: 'index', quarantined: false, size, storedAtMs };
         void this.#database.put(blobKey('objectBlob', oid), encodeBlobRecord(next));
         // Compared, not trusted: a copy that has rotted is written anew.
@@ -145,12 +159,21 @@ export class BlobIndex {
     });
   }
 
-  #readableRecord(oid: Oid): BlobRecord | StratumError | undefined {
-    try {
-      return this.record(oid);
-    } catch (error) {
-      return asStratumError(error);
-    }
+  /** Writes records of blobs whose content is in files, in one transaction. */
+  async putRecords(records: ReadonlyMap<Oid, BlobRecord>): Promise<void> {
+    await this.#commit(`the records of ${records.size} blobs`, () => {
+      let totals = this.totals();
+      for (const [oid, next] of records) totals = countChange(totals, this.record(oid), next);
+      for (const [oid, next] of records) void this.#database.put(blobKey('objectBlob', oid), encodeBlobRecord(next));
+      void this.#database.put(totalsKey, encodeBlobTotals(totals));
+    });
+  }
+
+  /** Replaces the totals by what was counted anew. */
+  async correctTotals(totals: BlobTotals): Promise<void> {
+    await this.#commit('the totals of the blob index', () => {
+      void this.#database.put(totalsKey, encodeBlobTotals(totals));
+    });
   }
 
   async #commit<T>(what: string, work: () => T): Promise<T> {
@@ -169,14 +192,14 @@ export class BlobIndex {
     return bytes === undefined ? noBlobs : decodeBlobTotals(bytes);
   }
 
-  /** Blobs that are not in quarantine by position, wrapping around when `to` is below `from`. */
+  /** Blobs, also those in quarantine, by position, wrapping around when `to` is below `from`. */
   list(from: bigint, to: bigint, cursor: Oid | undefined, pageSize: number): BlobPage {
-    const entries: BlobInfo[] = [];
+    const entries: ListedBlob[] = [];
     for (const { start, end } of segments(from, to, cursor)) {
       for (const [oid, record] of this.#range(start, end)) {
-        if (record.quarantined) continue;
         if (entries.length === pageSize) return { entries, nextCursor: entries.at(-1)?.oid };
-        entries.push({ oid, size: record.size, storedAtMs: record.storedAtMs });
+        const { size, storedAtMs, quarantined } = record;
+        entries.push({ oid, size, storedAtMs, presence: quarantined ? 'CORRUPT' : 'PRESENT' });
       }
     }
     return { entries, nextCursor: undefined };
@@ -193,15 +216,30 @@ export class BlobIndex {
     }
   }
 
-  /** Whether the last use ended by `close`; from now on it has not, until `close`. */
-  async begin(): Promise<{ readonly wasClosedCleanly: boolean }> {
-    const wasClosedCleanly = this.#database.doesExist(cleanCloseKey);
-    if (wasClosedCleanly) {
+  /** How the last use ended; from now on it has not ended by `close`, until `close`. */
+  async begin(): Promise<LastUse> {
+    if (this.#database.doesExist(cleanCloseKey)) {
       await this.#commit('the blob index', () => {
         void this.#database.remove(cleanCloseKey);
       });
+      const totals = this.#database.get(totalsKey);
+      // Unreadable ones would make every change fail: recovery counts anew.
+      return totals === undefined || areBlobTotals(totals) ? 'clean' : 'unclean';
     }
-    return { wasClosedCleanly };
+    if (this.#database.doesExist(adoptionKey)) return 'none';
+    if (this.#database.doesExist(totalsKey)) return 'unclean';
+    await commit(this.#database, 'a new blob index', () => {
+      void this.#database.put(adoptionKey, adoptionVersion);
+      void this.#database.put(totalsKey, encodeBlobTotals(noBlobs));
+    });
+    return 'none';
+  }
+
+  /** Says that all files which a new index found have their records: from now on a file without one was never acknowledged. */
+  async endAdoption(): Promise<void> {
+    await commit(this.#database, 'a new blob index', () => {
+      void this.#database.remove(adoptionKey);
+    });
   }
 
   /** Closes without the mark of a clean close. */

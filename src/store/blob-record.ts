@@ -1,5 +1,3 @@
-import { StratumError } from '../base/errors.ts';
-
 /** Where the content of a blob is. */
 export type BlobPlace = 'index' | 'file';
 
@@ -12,6 +10,8 @@ export interface BlobRecord {
   readonly size: number;
   /** Milliseconds since the Unix epoch of the last put. */
   readonly storedAtMs: number;
+  /** The stored form cannot be read: size, age and place are not known, and content may be in either place. */
+  readonly unreadable?: true;
 }
 
 /*
@@ -22,6 +22,9 @@ const recordVersion = 1;
 const recordBytes = 19;
 const placeNumbers: Readonly<Record<BlobPlace, number>> = { index: 1, file: 2 };
 const quarantinedFlag = 1;
+
+/** What stands for a record that cannot be read: in quarantine, so that nothing relies on it. */
+const unreadableRecord: BlobRecord = { place: 'file', quarantined: true, size: 0, storedAtMs: 0, unreadable: true };
 
 /** The stored form of a record. */
 export function encodeBlobRecord(record: BlobRecord): Buffer {
@@ -34,14 +37,11 @@ export function encodeBlobRecord(record: BlobRecord): Buffer {
   return bytes;
 }
 
-/** Reads a record; DATA_CORRUPT for one that this version does not understand. */
+/** Reads a record. One that this version does not understand is `unreadable`: its blob is lost here, the others are not. */
 export function decodeBlobRecord(bytes: Buffer): BlobRecord {
   const [version, place, flags] = bytes;
   if (version !== recordVersion || bytes.length !== recordBytes || (place !== 1 && place !== 2)) {
-    const what = `a blob record of ${bytes.length} bytes and version ${version} cannot be read`;
-    throw new StratumError('DATA_CORRUPT', what, undefined, {
-      hint: 'the data folder was written by another version of Stratum, or its disk is damaged',
-    });
+    return unreadableRecord;
   }
   return {
     place: place === placeNumbers.file ? 'file' : 'index',
@@ -49,4 +49,14 @@ export function decodeBlobRecord(bytes: Buffer): BlobRecord {
     size: Number(bytes.readBigUInt64BE(3)),
     storedAtMs: Number(bytes.readBigUInt64BE(11)),
   };
+}
+
+/** Whether the index may hold content of a blob. */
+export function mayBeInIndex({ place, unreadable }: BlobRecord): boolean {
+  return place === 'index' || unreadable === true;
+}
+
+/** Whether a record speaks of a copy that is held and served. */
+export function isGood(record: BlobRecord | undefined): record is BlobRecord {
+  return record !== undefined && !record.quarantined;
 }

@@ -27,9 +27,15 @@ export type SmallBlobAnswer =
   | { readonly presence: 'PRESENT'; readonly content: Buffer }
   | { readonly presence: Exclude<BlobPresence, 'PRESENT'> };
 
+/** A blob of a listing: known without reading its content. */
+export interface ListedBlob extends BlobInfo {
+  /** From a store PRESENT, or CORRUPT for a copy that is known to be damaged; over the wire also what its reader does not know. */
+  readonly presence: BlobPresence;
+}
+
 /** A page of blobs by position. */
 export interface BlobPage {
-  readonly entries: readonly BlobInfo[];
+  readonly entries: readonly ListedBlob[];
   /** For the next page; undefined after the last. */
   readonly nextCursor: Oid | undefined;
 }
@@ -43,6 +49,15 @@ export interface BlobStoreStats {
   readonly capacityBytes: number;
 }
 
+/** The bytes of a blob on their way into a store or out of it. */
+export interface BlobChunks<Chunk extends Uint8Array = Buffer> extends AsyncIterable<Chunk> {
+  /**
+   * Takes a chunk back that nobody looks at any more, so that its memory can be used again. Who keeps its chunks
+   * calls it for none.
+   */
+  release?(chunk: Chunk): void;
+}
+
 /** Blobs of one node, each named by the SHA-256 of its content. */
 export interface BlobStore {
   /**
@@ -51,7 +66,7 @@ export interface BlobStore {
    * `size` bytes long, DISK_FULL; nothing is kept then. A blob that exists is read to its end,
    * checked all the same, and has its age renewed.
    */
-  put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }>;
+  put(oid: Oid, size: number, chunks: BlobChunks<Uint8Array>): Promise<{ readonly existed: boolean }>;
   /**
    * Stores small blobs as `put` does each of them, in as few commits as it can; resolves with a fate
    * for each, in order, when all are decided. One blob's failure is its own.
@@ -67,11 +82,7 @@ export interface BlobStore {
    * too when the whole blob is read: the last chunk comes only after the check. A deleted blob is
    * readable to its end by who has it open. The chunks must be iterated, or ended with `return`.
    */
-  read(
-    oid: Oid,
-    offset?: number,
-    length?: number,
-  ): Promise<{ readonly size: number; readonly chunks: AsyncIterable<Buffer> }>;
+  read(oid: Oid, offset?: number, length?: number): Promise<{ readonly size: number; readonly chunks: BlobChunks }>;
   /**
    * Blobs of at most `bytesMax` bytes together, in the order of the questions, checked against flipped
    * bits: a damaged copy is put in quarantine and answered CORRUPT. The check may be a weaker one
@@ -87,7 +98,7 @@ export interface BlobStore {
    * was nothing to delete.
    */
   delete(oid: Oid, storedBeforeMs?: number): Promise<boolean>;
-  /** Blobs by position from `from` to `to`, both inclusive, wrapping around when `to` is lower. */
+  /** Blobs, also those in quarantine, by position from `from` to `to`, both inclusive, wrapping around when `to` is lower. */
   list(from: bigint, to: bigint, cursor: Oid | undefined, pageSize: number): Promise<BlobPage>;
   stats(): Promise<BlobStoreStats>;
   close(): Promise<void>;

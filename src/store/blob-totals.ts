@@ -37,19 +37,27 @@ function share(record: BlobRecord | undefined): BlobTotals {
 const totalsVersion = 1;
 const totalsBytes = 25;
 
-/** The stored form of totals. */
-export function encodeBlobTotals(totals: BlobTotals): Buffer {
+/**
+ * The stored form of totals. Below 0 is 0: a record that has become unreadable was counted as what it was and
+ * leaves as what it is, until a recovery counts anew.
+ */
+export function encodeBlobTotals({ blobCount, storedBytes, quarantinedCount }: BlobTotals): Buffer {
   const bytes = Buffer.alloc(totalsBytes);
   bytes.writeUInt8(totalsVersion, 0);
-  bytes.writeBigUInt64BE(BigInt(totals.blobCount), 1);
-  bytes.writeBigUInt64BE(BigInt(totals.storedBytes), 9);
-  bytes.writeBigUInt64BE(BigInt(totals.quarantinedCount), 17);
+  for (const [index, number] of [blobCount, storedBytes, quarantinedCount].entries()) {
+    bytes.writeBigUInt64BE(BigInt(Math.max(0, number)), 1 + 8 * index);
+  }
   return bytes;
+}
+
+/** Whether totals can be read. */
+export function areBlobTotals(bytes: Buffer): boolean {
+  return bytes[0] === totalsVersion && bytes.length === totalsBytes;
 }
 
 /** Reads totals; DATA_CORRUPT for a form that this version does not understand. */
 export function decodeBlobTotals(bytes: Buffer): BlobTotals {
-  if (bytes[0] !== totalsVersion || bytes.length !== totalsBytes) {
+  if (!areBlobTotals(bytes)) {
     throw new StratumError('DATA_CORRUPT', `the totals of the blob index have an unknown version ${bytes[0]}`);
   }
   return {

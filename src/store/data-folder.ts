@@ -6,6 +6,8 @@ import { type Random, randomHex } from '../base/random.ts';
 import { type FolderMarker, markerFileName, markerFormat, parseMarker } from './data-folder-marker.ts';
 import { temporaryFilePrefix, temporaryFileSuffix, writeFileDurably } from './durable-file.ts';
 import { FolderLock, lockFileName } from './folder-lock.ts';
+import { freeBytesOf } from './free-bytes.ts';
+import { type MeasureFree, ReserveFile } from './reserve-file.ts';
 
 /** Values of a data folder. */
 export interface DataFolderOptions {
@@ -18,6 +20,8 @@ export interface DataFolderOptions {
 export interface DataFolderModules {
   readonly clock: Clock;
   readonly random: Random;
+  /** The real disk's unless given. */
+  readonly measureFree?: MeasureFree;
 }
 
 /** Bytes of the disk's identity. */
@@ -58,6 +62,9 @@ export class DataFolder {
       const lock = await FolderLock.acquire(path);
       try {
         const marker = (await readOwnMarker(options)) ?? (await initialise(options, modules));
+        // After the marker: a folder with a reserve alone would be somebody else's.
+        const measureFree = modules.measureFree ?? freeBytesOf;
+        await new ReserveFile({ folder: path }, { measureFree }).prepareStart();
         return new DataFolder(path, lock, marker, modules.clock);
       } catch (error) {
         lock.release();

@@ -1,19 +1,17 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { asStratumError, assert, StratumError } from '../base/errors.ts';
+import { asStratumError, assert, explain, StratumError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
 import { KiB, MiB } from '../base/units.ts';
 import { blobNotFound, copyLostMeanwhile } from './blob-errors.ts';
 import { type BlobFileRange, BlobFileReader } from './blob-file-reader.ts';
-import { BlobFiles } from './blob-files.ts';
-import { BlobIndex } from './blob-index.ts';
+import type { BlobFiles } from './blob-files.ts';
+import type { BlobIndex } from './blob-index.ts';
 import { readRange } from './blob-range.ts';
-import type { BlobPlace, BlobRecord } from './blob-record.ts';
-import { recoverBlobs } from './blob-recovery.ts';
+import { type BlobRecord, isGood, mayBeInIndex } from './blob-record.ts';
 import type {
+  BlobChunks,
   BlobInfo,
   BlobPage,
   BlobPresence,
@@ -27,15 +25,17 @@ import { checkContent, checkedContent, damagedCopy } from './checked-content.ts'
 import { diskError } from './disk-error.ts';
 import { DiskSpace, type MeasureDisk, measureDisk } from './disk-space.ts';
 import type { Durability } from './durability.ts';
-import { syncFolder } from './durable-file.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { limitIdle } from './limit-idle.ts';
+import { type BlobParts, openBlobParts } from './open-blob-parts.ts';
 import { PeriodicFlush } from './periodic-flush.ts';
 import { PinCounts } from './pin-counts.ts';
+import { damageOf, Quarantine } from './quarantine.ts';
 import { readWhole, tooLarge } from './read-whole.ts';
 import { singleChunk } from './single-chunk.ts';
 import { SmallBlobWriter } from './small-blob-writer.ts';
 import { noObserver, type StoreObserver } from './store-observer.ts';
-import { type ReadBootId, readBootId, UnsyncedMarker } from './unsynced-marker.ts';
+import { type ReadBootId, readBootId, type UnsyncedMarker } from './unsynced-marker.ts';
 
 /** Values of a disk blob store. */
 export interface DiskBlobStoreOptions {
@@ -62,6 +62,9 @@ export interface DiskBlobStoreModules {
 
 /** With durability `quorum`: the longest that the index waits for the disk. */
 const flushIntervalMs = 1_000;
+
+/** For how long the sender of a blob may send nothing: as long as a slow link may be away, and no longer. */
+const idleMsMax = 30_000;
 
 /** What is asked of a file before it is open. */
 type ReadRange = Omit<BlobFileRange, 'whole' | 'onDamaged'>;
@@ -90,7 +93,7 @@ export class DiskBlobStore implements BlobStore {
   readonly #space: DiskSpace;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #observer: StoreObserver;
+  readonly #quarantine: Quarantine;
   readonly #locks = new KeyedLock();
   /** Blobs that are being put: not to be deleted. */
   readonly #beingPut = new PinCounts();
@@ -100,9 +103,7 @@ export class DiskBlobStore implements BlobStore {
 
   private constructor(
     options: DiskBlobStoreOptions,
-    index: BlobIndex,
-    files: BlobFiles,
-    marker: UnsyncedMarker,
+    { index, files, marker }: BlobParts,
     modules: DiskBlobStoreModules,
   ) {
     this.#indexedBytesMax = options.indexedBytesMax ?? indexedBytesDefault;
@@ -110,14 +111,17 @@ export class DiskBlobStore implements BlobStore {
     this.#files = files;
     this.#clock = modules.clock;
     this.#log = modules.log;
-    this.#observer = modules.observer ?? noObserver;
+    this.#quarantine = new Quarantine({ ...modules, observer: modules.observer ?? noObserver, index, files });
     const spaceOptions = { path: options.path, freeBytesMin: options.freeBytesMin ?? freeBytesDefault };
     this.#space = new DiskSpace(spaceOptions, {
-      clock: modules.clock,
+      ...modules,
       measureDisk: modules.measureDisk ?? measureDisk,
     });
     if (options.durability === 'quorum') {
-      const flushing = new PeriodicFlush({ intervalMs: flushIntervalMs }, { ...modules, flush: () => index.flush() });
+      const flushing = new PeriodicFlush(
+        { intervalMs: flushIntervalMs },
+        { ...modules, flush: () => files.flush().then(() => index.flush()) },
+      );
       this.#unsynced = { marker, flushing };
     }
     this.#small = new SmallBlobWriter({
@@ -132,38 +136,21 @@ export class DiskBlobStore implements BlobStore {
 
   /** Opens or creates a store; after anything but a clean close, files and records are compared first. */
   static async open(options: DiskBlobStoreOptions, modules: DiskBlobStoreModules): Promise<DiskBlobStore> {
-    await mkdir(options.path, { recursive: true });
-    const { durability } = options;
-    const parts = { ...modules, observer: modules.observer ?? noObserver };
-    const marker = new UnsyncedMarker({ folder: options.path }, { readBootId: modules.readBootId ?? readBootId });
-    const wasUnsynced = await marker.check();
-    if (durability === 'quorum') await marker.write();
-    const files = new BlobFiles({ path: options.path, durability }, parts);
-    await files.prepare();
-    const indexPath = join(options.path, 'index');
-    const index = BlobIndex.open({ path: indexPath, durability }, parts);
-    try {
-      // LMDB puts its file on disk, not the folders that lead to it.
-      for (const folder of [indexPath, options.path, dirname(options.path)]) await syncFolder(folder);
-      const { wasClosedCleanly } = await index.begin();
-      if (!wasClosedCleanly) await recoverBlobs(index, files, parts);
-      if (wasUnsynced && durability !== 'quorum') {
-        await index.flush();
-        await marker.remove();
-      }
-    } catch (error) {
-      await index.abandon();
-      throw error;
-    }
-    return new DiskBlobStore(options, index, files, marker, modules);
+    const { path, durability = 'disk' } = options;
+    const { observer = noObserver, readBootId: readId = readBootId } = modules;
+    const parts = await openBlobParts({ path, durability }, { ...modules, observer, readBootId: readId });
+    return new DiskBlobStore(options, parts, modules);
   }
 
-  async put(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ readonly existed: boolean }> {
-    const content = checkedContent(oid, size, chunks);
-    return size <= this.#indexedBytesMax ? this.#small.put(oid, size, content) : this.#putLarge(oid, size, content);
+  async put(oid: Oid, size: number, chunks: BlobChunks<Uint8Array>): Promise<{ readonly existed: boolean }> {
+    const limit = { sender: `the sender of blob ${oid}`, idleMsMax };
+    const content = checkedContent(oid, size, limitIdle(chunks, limit, { clock: this.#clock }));
+    if (size <= this.#indexedBytesMax) return this.#small.put(oid, size, content);
+    const release = (chunk: Uint8Array) => chunks.release?.(chunk);
+    return this.#putLarge(oid, size, { [Symbol.asyncIterator]: () => content, release });
   }
 
-  async #putLarge(oid: Oid, size: number, content: AsyncIterable<Uint8Array>): Promise<{ existed: boolean }> {
+  async #putLarge(oid: Oid, size: number, content: BlobChunks<Uint8Array>): Promise<{ existed: boolean }> {
     // Pinned in its turn: a delete that is under way ends first, a later one finds the blob in use.
     await this.#locks.run(oid, async () => this.#beingPut.add(oid));
     try {
@@ -176,8 +163,8 @@ export class DiskBlobStore implements BlobStore {
   }
 
   /** Checks what was sent for a blob that is held, and renews its age; nothing is written but the record. */
-  async #renew(oid: Oid, chunks: AsyncIterable<Uint8Array>): Promise<{ existed: boolean }> {
-    for await (const _ of chunks); // Only its check is wanted.
+  async #renew(oid: Oid, chunks: BlobChunks<Uint8Array>): Promise<{ existed: boolean }> {
+    for await (const chunk of chunks) chunks.release?.(chunk); // Only its check is wanted.
     return this.#locks.run(oid, () =>
       this.#index.change(oid, (current) => {
         if (!isGood(current)) throw copyLostMeanwhile(oid);
@@ -186,17 +173,17 @@ export class DiskBlobStore implements BlobStore {
     );
   }
 
-  async #putFile(oid: Oid, size: number, chunks: AsyncIterable<Uint8Array>): Promise<{ existed: boolean }> {
-    const release = await this.#space.reserve(size);
+  async #putFile(oid: Oid, size: number, chunks: BlobChunks<Uint8Array>): Promise<{ existed: boolean }> {
+    const room = await this.#space.reservePaced(size);
     try {
-      const temporary = await this.#files.writeTemporary(oid, chunks);
+      const temporary = await this.#files.writeTemporary(oid, room.pace(chunks));
       return await this.#locks.run(oid, async () => {
         const before = await this.#publish(oid, size, temporary);
         if (before?.quarantined === true) await this.#files.removeQuarantined(oid);
         return { existed: isGood(before) };
       });
     } finally {
-      release();
+      room.release();
     }
   }
 
@@ -205,8 +192,9 @@ export class DiskBlobStore implements BlobStore {
     try {
       await this.#files.publish(oid, temporary);
       return await this.#index.change(oid, (current) => {
+        const hadContent = current !== undefined && mayBeInIndex(current);
         const next = { place: 'file', quarantined: false, size, storedAtMs: this.#clock.nowMs() } as const;
-        return { next, ...(current?.place === 'index' ? { content: 'remove' } : {}), result: current };
+        return { next, ...(hadContent ? { content: 'remove' } : {}), result: current };
       });
     } catch (error) {
       await this.#files.discard(temporary);
@@ -248,12 +236,23 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async presence(oid: Oid): Promise<BlobPresence> {
-    const record = this.#index.record(oid);
-    if (record === undefined) return 'MISSING';
-    return record.quarantined ? 'CORRUPT' : 'PRESENT';
+    try {
+      const record = this.#index.record(oid);
+      if (record === undefined) return 'MISSING';
+      if (record.unreadable === true) await this.#locks.run(oid, () => this.#quarantine.putUnreadable(oid));
+      return record.quarantined ? 'CORRUPT' : 'PRESENT';
+    } catch (error) {
+      return this.#cannotSay(oid, error);
+    }
   }
 
-  read(oid: Oid, offset = 0, length?: number): Promise<{ size: number; chunks: AsyncIterable<Buffer> }> {
+  /** The fate of one blob whose look-up or content the disk refuses; the others have theirs. */
+  #cannotSay(oid: Oid, error: unknown): 'UNKNOWN' {
+    this.#log.error({ oid, error: explain(error) }, 'a stored blob could not be looked at');
+    return 'UNKNOWN';
+  }
+
+  read(oid: Oid, offset = 0, length?: number): Promise<{ size: number; chunks: BlobChunks }> {
     return this.#read(oid, offset, length, false);
   }
 
@@ -262,7 +261,7 @@ export class DiskBlobStore implements BlobStore {
     offset: number,
     length: number | undefined,
     reusesBuffer: boolean,
-  ): Promise<{ size: number; chunks: AsyncIterable<Buffer> }> {
+  ): Promise<{ size: number; chunks: BlobChunks }> {
     // In its turn, so that record and file are of one moment.
     return this.#locks.run(oid, async () => {
       const record = this.#index.record(oid);
@@ -274,7 +273,7 @@ export class DiskBlobStore implements BlobStore {
       const damage = damageOf(oid, content);
       if (content === undefined || damage !== undefined) {
         const got = damage ?? 'its content is gone';
-        await this.#quarantine(oid, 'index', got);
+        await this.#quarantine.put(oid, 'index', got);
         throw damagedCopy(oid, got);
       }
       const part = content.subarray(range.offset, range.offset + range.length);
@@ -288,13 +287,13 @@ export class DiskBlobStore implements BlobStore {
     if (file === undefined || size !== record.size) {
       await file?.close();
       const got = size === undefined ? 'its file is gone' : `its file has ${size} bytes instead of ${record.size}`;
-      await this.#quarantine(oid, 'file', got);
+      await this.#quarantine.put(oid, 'file', got);
       throw damagedCopy(oid, got);
     }
     const onDamaged = (got: string) =>
       this.#locks.run(oid, async () => {
         // A put may have replaced the file that was read by a good one.
-        if (await this.#files.isCurrent(oid, file)) await this.#quarantine(oid, 'file', got);
+        if (await this.#files.isCurrent(oid, file)) await this.#quarantine.put(oid, 'file', got);
       });
     return new BlobFileReader(file, { ...range, whole: range.length === record.size, onDamaged });
   }
@@ -319,7 +318,12 @@ export class DiskBlobStore implements BlobStore {
 
   async #wholeOf(oid: Oid): Promise<SmallBlobAnswer> {
     const presence = await this.presence(oid);
-    return presence === 'PRESENT' ? readWhole(this, oid) : { presence };
+    if (presence !== 'PRESENT') return { presence };
+    try {
+      return await readWhole(this, oid);
+    } catch (error) {
+      return { presence: this.#cannotSay(oid, error) };
+    }
   }
 
   async verify(oid: Oid): Promise<BlobPresence> {
@@ -330,9 +334,9 @@ export class DiskBlobStore implements BlobStore {
       for await (const _ of chunks); // Reading it whole checks it.
       return 'PRESENT';
     } catch (error) {
-      if (!(error instanceof StratumError)) throw error;
       // Damaged, deleted meanwhile, or damaged and put anew: what is true now is the answer.
-      return this.presence(oid);
+      if (wasJudged(error)) return this.presence(oid);
+      return this.#cannotSay(oid, error);
     }
   }
 
@@ -341,9 +345,9 @@ export class DiskBlobStore implements BlobStore {
       if (this.#beingPut.has(oid)) return false;
       // The record goes first: a file without one is deleted at the next start.
       const deleted = await this.#index.change(oid, (current) => {
-        const kept = storedBeforeMs !== undefined && current !== undefined && current.storedAtMs >= storedBeforeMs;
+        const kept = storedBeforeMs !== undefined && current !== undefined && !isOlder(current, storedBeforeMs);
         if (current === undefined || kept) return { next: current, result: undefined };
-        return { next: undefined, ...(current.place === 'index' ? { content: 'remove' } : {}), result: current };
+        return { next: undefined, ...(mayBeInIndex(current) ? { content: 'remove' } : {}), result: current };
       });
       if (deleted === undefined) return false;
       await this.#files.remove(oid);
@@ -362,34 +366,21 @@ export class DiskBlobStore implements BlobStore {
   /** The caller has ended all other calls. */
   async close(): Promise<void> {
     await this.#unsynced?.flushing.stop();
-    await this.#index.close();
+    try {
+      await this.#files.flush();
+    } finally {
+      await this.#index.close();
+    }
     await this.#unsynced?.marker.remove();
   }
-
-  /**
-   * Marks a copy as damaged and moves its file aside; called in the blob's turn. A copy that has
-   * become a good one meanwhile is left alone: somebody was told that it is stored.
-   */
-  async #quarantine(oid: Oid, place: BlobPlace, got: string): Promise<void> {
-    const size = await this.#index.change(oid, (current) => {
-      const isHealed = place === 'index' && damageOf(oid, this.#index.content(oid)) === undefined;
-      if (!isGood(current) || current.place !== place || isHealed) return { next: current, result: undefined };
-      const aside = place === 'index' ? ({ content: 'quarantine' } as const) : {};
-      return { next: { ...current, quarantined: true }, ...aside, result: current.size };
-    });
-    if (size === undefined) return;
-    if (place === 'file') await this.#files.quarantine(oid);
-    this.#observer.quarantined();
-    this.#log.error({ oid, size, got }, 'a stored blob is damaged: put in quarantine');
-  }
 }
 
-/** What is wrong with content of the index; undefined when nothing is. */
-function damageOf(oid: Oid, content: Buffer | undefined): string | undefined {
-  if (content === undefined) return 'its content is gone';
-  return checkContent(oid, content)?.details.got;
+/** Whether a blob was put before a time; one whose record cannot be read may be of any age. */
+function isOlder({ storedAtMs, unreadable }: BlobRecord, thanMs: number): boolean {
+  return unreadable !== true && storedAtMs < thanMs;
 }
 
-function isGood(record: BlobRecord | undefined): record is BlobRecord {
-  return record !== undefined && !record.quarantined;
+/** Whether a read ended with what it found, and not with a disk that would not let it look. */
+function wasJudged(error: unknown): boolean {
+  return error instanceof StratumError && (error.code === 'CHECKSUM_MISMATCH' || error.code === 'BLOB_NOT_FOUND');
 }

@@ -24,6 +24,8 @@ export const keyPrefixes = {
   metadataPosition: 'mp',
   /** Metadata node: a partition's state; followed by the partition (2 bytes, big-endian) and the row (state-keys.ts). */
   metadataState: 'ms',
+  /** Object node: present while a new index takes in the files that it found (adopt-files.ts); nothing follows. */
+  objectAdoption: 'oa',
   /** Object node: the record of a blob (blob-record.ts); followed by the 32 bytes of its id. */
   objectBlob: 'ob',
   /** Object node: the content of a small blob (content-row.ts); followed by the 32 bytes of its id. */

@@ -125,9 +125,11 @@ export class MemoryBlobStore implements BlobStore {
     const last = BigInt.asUintN(64, to - from);
     const after = (oid: Oid) => cursor === undefined || compare(cursor, oid, distance) < 0;
     const found = [...this.#blobs]
-      .filter(([oid, blob]) => !blob.quarantined && distance(oid) <= last && after(oid))
+      .filter(([oid]) => distance(oid) <= last && after(oid))
       .toSorted(([a], [b]) => compare(a, b, distance));
-    const entries = found.slice(0, pageSize).map(([oid, blob]) => info(oid, blob));
+    const entries = found.slice(0, pageSize).map(([oid, blob]) => {
+      return { ...info(oid, blob), presence: blob.quarantined ? 'CORRUPT' : 'PRESENT' } as const;
+    });
     return { entries, nextCursor: found.length > pageSize ? entries.at(-1)?.oid : undefined };
   }
 

@@ -79,10 +79,6 @@ export class SmallBlobWriter {
     const { clock, index, files, locks } = this.#modules;
     const fates = new Map<Oid, PutFate>();
     for (const [oid, before] of await index.putMany(blobs, () => clock.nowMs())) {
-      if (before instanceof StratumError) {
-        fates.set(oid, before);
-        continue;
-      }
       // In its turn: a reader may be about to open the file.
       if (before?.place === 'file') await locks.run(oid, () => files.remove(oid));
       fates.set(oid, { existed: before !== undefined && !before.quarantined });

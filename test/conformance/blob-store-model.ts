@@ -158,8 +158,11 @@ async function compareAll(store: BlobStore, model: Model): Promise<void> {
   const good = [...model].filter(([, { state }]) => state !== 'quarantined');
   const { entries } = await store.list(0n, 2n ** 64n - 1n, undefined, 100);
   expect(entries).toEqual(
-    good
-      .map(([oid, { content, storedAtMs }]) => ({ oid, size: content.length, storedAtMs }))
+    [...model]
+      .map(([oid, { content, storedAtMs }]) => {
+        const presence = presenceIn(model, oid);
+        return { oid, size: content.length, storedAtMs, presence };
+      })
       .toSorted((a, b) => (a.oid < b.oid ? -1 : 1)),
   );
   expect(await store.stats()).toMatchObject({

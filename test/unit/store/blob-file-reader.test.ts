@@ -65,6 +65,45 @@ describe('BlobFileReader', () => {
     await expect(Array.fromAsync(other)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
   });
 
+  it('reads into the chunks that were given back, and into no others', async () => {
+    const whole = reader();
+    const buffers = new Set<ArrayBufferLike>();
+    const parts: Buffer[] = [];
+    for await (const chunk of whole) {
+      buffers.add(chunk.buffer);
+      parts.push(Buffer.from(chunk));
+      whole.release(chunk);
+    }
+    expect(Buffer.concat(parts).equals(content)).toBe(true);
+    expect(buffers.size).toBeLessThan(parts.length);
+    file = await open(path, 'r');
+    const kept = await Array.fromAsync(reader());
+    expect(new Set(kept.map(({ buffer }) => buffer)).size).toBe(kept.length);
+  });
+
+  it('closes the file only when the read ahead has ended', async () => {
+    const whole = reader();
+    const read = file.read.bind(file);
+    const ahead = Promise.withResolvers<void>();
+    await whole.next();
+    let isReading = false;
+    Object.assign(file, {
+      read: async (...args: Parameters<typeof read>) => {
+        isReading = true;
+        await ahead.promise;
+        const result = await read(...args);
+        isReading = false;
+        return result;
+      },
+    });
+    await whole.next(); // Read ahead before; this begins the slow one.
+    expect(isReading).toBe(true);
+    const leaving = whole.return();
+    ahead.resolve();
+    await leaving;
+    expect([isReading, isClosed()]).toEqual([false, true]);
+  });
+
   it('closes the file after an empty range', async () => {
     expect(await Array.fromAsync(reader({ offset: 10, length: 0 }))).toEqual([]);
     expect(isClosed()).toBe(true);

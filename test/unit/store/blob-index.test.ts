@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BlobIndex } from '../../../src/store/blob-index.ts';
 import type { BlobRecord } from '../../../src/store/blob-record.ts';
-import { blobKey } from '../../../src/store/keys.ts';
+import { blobKey, singleKey } from '../../../src/store/keys.ts';
 import { openLmdb } from '../../../src/store/lmdb-environment.ts';
 import { noObserver } from '../../../src/store/store-observer.ts';
 import { manualClock } from '../base/manual-clock.ts';
@@ -56,16 +56,17 @@ describe('BlobIndex', () => {
     for (const [at, content] of blobs) expect(index.checkedContent(at)?.equals(content)).toBe(true);
   });
 
-  it('leaves alone the one of many whose record cannot be read, and says so', async () => {
+  it('writes anew the one of many whose record cannot be read, and its content', async () => {
     const database = openLmdb(folder.path);
     await database.put(blobKey('objectBlob', oid), Buffer.from([99]));
     await database.close();
     await reopen();
     const blobs = new Map([4n, 5n, 6n].map((position) => [oidAt(position), Buffer.from('abc')]));
     const before = await index.putMany(blobs, () => 7);
-    expect(before.get(oid)).toMatchObject({ code: 'DATA_CORRUPT' });
-    expect(index.content(oid)).toBeUndefined();
-    expect(index.totals()).toMatchObject({ blobCount: 2 });
+    expect(before.get(oid)).toMatchObject({ unreadable: true });
+    expect(index.content(oid)?.toString()).toBe('abc');
+    expect(index.record(oid)).toEqual(record);
+    expect(index.totals()).toEqual({ blobCount: 3, storedBytes: 9, quarantinedCount: 0 });
     expect(index.record(oidAt(6n))).toEqual(record);
   });
 
@@ -112,24 +113,43 @@ describe('BlobIndex', () => {
     expect(index.totals().blobCount).toBe(1);
   });
 
-  it('knows whether the last use ended by a clean close', async () => {
-    expect(await index.begin()).toEqual({ wasClosedCleanly: false });
+  it('knows how the last use ended, and that it is new until all files were taken in', async () => {
+    expect(await index.begin()).toBe('none');
     await reopen();
-    expect(await index.begin()).toEqual({ wasClosedCleanly: false });
+    expect(await index.begin()).toBe('none');
+    await index.endAdoption();
+    await reopen();
+    expect(await index.begin()).toBe('unclean');
     await index.close();
     index = BlobIndex.open({ path: folder.path }, modules);
-    expect(await index.begin()).toEqual({ wasClosedCleanly: true });
+    expect(await index.begin()).toBe('clean');
     await reopen();
-    expect(await index.begin()).toEqual({ wasClosedCleanly: false });
+    expect(await index.begin()).toBe('unclean');
   });
 
-  it('gives all records by id, those in quarantine too, and lists only good ones', async () => {
+  it('wants to be looked through when its totals cannot be read, and takes those that were counted', async () => {
+    await index.begin();
+    await index.endAdoption();
+    await index.close();
+    const database = openLmdb(folder.path);
+    await database.put(singleKey('objectTotals'), Buffer.from([99]));
+    await database.close();
+    index = BlobIndex.open({ path: folder.path }, modules);
+    expect(await index.begin()).toBe('unclean');
+    await index.correctTotals({ blobCount: 4, storedBytes: 9, quarantinedCount: 1 });
+    await index.putRecords(new Map([[oid, record]]));
+    expect(index.totals()).toEqual({ blobCount: 5, storedBytes: 12, quarantinedCount: 1 });
+  });
+
+  it('gives all records by id, and lists them with what is known of each', async () => {
     const oids = [oidAt(9n), oidAt(1n), oidAt(2n ** 64n - 1n), oidAt(0n)];
     for (const at of oids) await index.change(at, () => ({ next: record, result: undefined }));
     await index.change(oidAt(9n), () => ({ next: { ...record, quarantined: true }, result: undefined }));
     expect([...index.records()].map(([at]) => at)).toEqual(oids.toSorted());
     const { entries } = index.list(0n, 2n ** 64n - 1n, undefined, 10);
-    expect(entries.map((entry) => entry.oid)).toEqual([oidAt(0n), oidAt(1n), oidAt(2n ** 64n - 1n)]);
+    expect(entries.map((entry) => [entry.oid, entry.presence])).toEqual(
+      oids.toSorted().map((at) => [at, at === oidAt(9n) ? 'CORRUPT' : 'PRESENT']),
+    );
   });
 
   it('goes on after a cursor whose blob has been deleted', async () => {

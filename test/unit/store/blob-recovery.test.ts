@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Oid, oidOf } from '../../../src/base/oid.ts';
@@ -6,6 +6,8 @@ import { type Random, systemRandom } from '../../../src/base/random.ts';
 import { BlobFiles } from '../../../src/store/blob-files.ts';
 import { BlobIndex } from '../../../src/store/blob-index.ts';
 import { recoverBlobs } from '../../../src/store/blob-recovery.ts';
+import { blobKey } from '../../../src/store/keys.ts';
+import { openLmdb } from '../../../src/store/lmdb-environment.ts';
 import { type ManualClock, manualClock } from '../base/manual-clock.ts';
 import { type RecordingLog, recordingLog } from '../base/recording-log.ts';
 import { CountingObserver } from './counting-observer.ts';
@@ -63,6 +65,17 @@ describe('recoverBlobs', () => {
     expect(await filesLeft()).toEqual([]);
   });
 
+  it('goes on with the others where something cannot be deleted, and names it', async () => {
+    const [stuck, other] = [await addFile(1), await addFile(2)];
+    await rm(blobFile(folder.path, stuck));
+    await mkdir(join(blobFile(folder.path, stuck), 'not empty'), { recursive: true });
+    await recoverBlobs(index, files, modules);
+    expect(await filesLeft()).toEqual([stuck]);
+    expect(await files.size(other)).toBeUndefined();
+    const fields = expect.objectContaining({ oid: stuck });
+    expect(modules.log.lines).toContainEqual(expect.objectContaining({ level: 'error', fields }));
+  });
+
   it('puts a record without its file in quarantine, and no other', async () => {
     const lost = await addFile(1);
     const kept = await addFile(2);
@@ -72,6 +85,30 @@ describe('recoverBlobs', () => {
     expect(index.record(lost)?.quarantined).toBe(true);
     expect(index.record(kept)?.quarantined).toBe(false);
     expect(observer.quarantinedCount).toBe(1);
+  });
+
+  it('writes a record anew that cannot be read when its file is good, and puts it in quarantine when not', async () => {
+    const [good, bad, other] = [await addFile(1), await addFile(2), await addFile(3)];
+    await addRecord(other, 'file');
+    const lost = oidOf(Buffer.from('in the index'));
+    await index.putMany(new Map([[lost, Buffer.from('in the index')]]), () => 7);
+    await writeFile(blobFile(folder.path, bad), 'rotten');
+    await index.abandon();
+    const database = openLmdb(join(folder.path, 'index'));
+    for (const oid of [good, bad, lost]) await database.put(blobKey('objectBlob', oid), Buffer.alloc(19, 65));
+    await database.close();
+    index = BlobIndex.open({ path: join(folder.path, 'index') }, modules);
+    await recoverBlobs(index, files, modules);
+    expect(index.record(good)).toMatchObject({ place: 'file', quarantined: false, size: 101 });
+    for (const oid of [bad, lost]) {
+      expect(index.record(oid)).toMatchObject({ quarantined: true, storedAtMs: modules.clock.nowMs() });
+      expect(index.record(oid)?.unreadable).toBeUndefined();
+      expect(modules.log.lines).toContainEqual(
+        expect.objectContaining({ level: 'error', fields: expect.objectContaining({ oid }) }),
+      );
+    }
+    expect(index.checkedContent(lost)).toBeUndefined();
+    expect(index.totals()).toEqual({ blobCount: 2, storedBytes: 201, quarantinedCount: 2 });
   });
 
   it('deletes from quarantine what no record speaks of', async () => {

@@ -28,6 +28,11 @@ describe('the totals of a store', () => {
     expect(decodeBlobTotals(encodeBlobTotals(totals))).toEqual(totals);
   });
 
+  it('are written as nothing where a record that became unreadable has left them below it', () => {
+    const totals = { blobCount: 3, storedBytes: -5, quarantinedCount: -1 };
+    expect(decodeBlobTotals(encodeBlobTotals(totals))).toEqual({ ...noBlobs, blobCount: 3 });
+  });
+
   it('are refused in another version', () => {
     const bytes = encodeBlobTotals(noBlobs);
     bytes[0] = 9;

@@ -208,6 +208,69 @@ describe('DiskBlobStore', () => {
     });
   });
 
+  it.each([
+    ['a large', 100 * KiB],
+    ['a small', 100],
+  ] as const)('ends the put of %s blob whose sender has fallen silent, and keeps nothing of it', async (_, bytes) => {
+    const { store: at, clock } = await opened();
+    const content = contentOf(bytes);
+    const silent = Promise.withResolvers<void>();
+    async function* falling() {
+      yield content.subarray(0, 10);
+      silent.resolve();
+      await new Promise(() => undefined);
+    }
+    const putting = expect(at.put(oidOf(content), bytes, falling())).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+    await silent.promise;
+    clock.advance(30_000);
+    await putting;
+    expect(await readdir(join(path, 'tmp'))).toEqual([]);
+    expect(await at.presence(oidOf(content))).toBe('MISSING');
+    await putContent(at, content);
+  });
+
+  it('lets others write while one announces more than it sends', async () => {
+    const measureDisk = async () => ({ freeBytes: 400 * MiB, capacityBytes: 400 * MiB });
+    const { store: at } = await opened({}, { measureDisk });
+    const [sent, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    async function* idle() {
+      yield Buffer.alloc(10);
+      sent.resolve();
+      await goOn.promise;
+    }
+    const putting = expect(at.put(largeOid, 400 * MiB - 100 * KiB, idle())).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await sent.promise;
+    for (const content of [large.subarray(1), small]) await putContent(at, Buffer.from(content));
+    expect(await at.putMany([{ oid: oidOf(large.subarray(2)), content: large.subarray(2) }])).toEqual([
+      { existed: false },
+    ]);
+    goOn.resolve();
+    await putting;
+  });
+
+  it('ends a large put when others have filled the disk meanwhile', async () => {
+    const disk = { freeBytes: 400 * MiB, capacityBytes: 400 * MiB };
+    const { store: at, clock } = await opened({}, { measureDisk: async () => disk });
+    const chunk = Buffer.alloc(MiB);
+    async function* sent() {
+      for (let count = 0; count < 70; count += 1) yield chunk;
+    }
+    const chunks = {
+      async *[Symbol.asyncIterator]() {
+        yield* sent();
+        disk.freeBytes = 0;
+        clock.advance(1_000);
+        yield* sent();
+      },
+    };
+    await expect(at.put(largeOid, 140 * MiB, chunks)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(await readdir(join(path, 'tmp'))).toEqual([]);
+  });
+
   describe('after a crash', () => {
     it('deletes half-written files', async () => {
       await opened();

@@ -19,6 +19,7 @@ describe('the key table', () => {
 
   it('keeps the prefixes of what is on disks', () => {
     expect(keyPrefixes).toMatchObject({
+      objectAdoption: 'oa',
       objectBlob: 'ob',
       objectContent: 'oc',
       objectTotals: 'ot',

@@ -17,7 +17,8 @@ export function putBlob({ store, fence }: ObjectModules): ClientStreamHandler<Pu
       await fence.admit(fenceField(header.fence));
       return await store.put(oid, size, chunksOf(parts));
     } finally {
-      await parts.return();
+      // Not awaited: a caller that has fallen silent would hold up its own refusal.
+      parts.return().catch(() => undefined);
     }
   };
 }

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { StratumError } from '../../../../../src/base/errors.ts';
 import { oidOf } from '../../../../../src/base/oid.ts';
 import { requestChecksum } from '../../../../../src/rpc/blob-http.ts';
 import { contentOf } from '../../../store/sample-blobs.ts';
@@ -106,6 +107,20 @@ describe('PUT of a blob', () => {
     listener.node.clock.advance(10_000);
     await closed;
     expect(await listener.node.store.presence(oid)).toBe('MISSING');
+  });
+
+  it('answers with the refusal of the store a caller who has fallen silent', async () => {
+    vi.spyOn(listener.node.store, 'put').mockImplementation(async (_oid, _size, chunks) => {
+      const iterator = chunks[Symbol.asyncIterator]();
+      await iterator.next();
+      iterator.next().catch(() => undefined);
+      throw new StratumError('DEADLINE_EXCEEDED', 'nothing comes', { endpoint: 'the caller' });
+    });
+    const { answered, closed } = listener.say(`${headOf('PUT', path, { 'content-length': '300000', ...fenced })}slow`);
+    await answered;
+    listener.node.clock.advance(10_000);
+    expect(await closed).toContain('nothing comes');
+    expect(listener.node.clock.pendingTimers()).toBe(0);
   });
 
   it('leaks no descriptor to callers who stop in mid-stream', async () => {

@@ -33,7 +33,7 @@ describe('ListBlobs', () => {
 
   it('lists a copy in quarantine as what it is', async () => {
     const oid = await node.add(contentOf(10));
-    await node.damage(oid);
+    node.store.damage(oid);
     expect((await list()).entries).toMatchObject([{ presence: BlobPresence.PRESENT }]);
     await node.store.verify(oid);
     expect((await list()).entries).toMatchObject([{ presence: BlobPresence.CORRUPT }]);

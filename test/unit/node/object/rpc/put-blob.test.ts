@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { StratumError } from '../../../../../src/base/errors.ts';
 import { oidOf } from '../../../../../src/base/oid.ts';
 import { MiB } from '../../../../../src/base/units.ts';
 import { putBlob } from '../../../../../src/node/object/rpc/put-blob.ts';
@@ -74,6 +75,21 @@ describe('PutBlob', () => {
       details: { expected: oid, got: oidOf(other) },
     });
     expect(await node.store.presence(oid)).toBe('MISSING');
+  });
+
+  it('ends with the refusal of the store although its caller has fallen silent', async () => {
+    const silent = async function* () {
+      yield header(content);
+      yield chunk(content.subarray(0, 10));
+      await new Promise(() => undefined);
+    };
+    vi.spyOn(node.store, 'put').mockImplementation(async (_oid, _size, chunks) => {
+      const iterator = chunks[Symbol.asyncIterator]();
+      await iterator.next();
+      iterator.next().catch(() => undefined);
+      throw new StratumError('DEADLINE_EXCEEDED', 'nothing comes', { endpoint: 'the caller' });
+    });
+    await expect(putBlob(node)(silent(), call)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
   it('ends with its caller, who hangs in the middle, and keeps nothing', async () => {
