@@ -5,23 +5,12 @@ import { join } from 'node:path';
 import { systemRandom } from '../../src/base/random.ts';
 import { choosePort } from '../../src/cli/local-cluster/ports.ts';
 import { ClusterProcess } from './cluster-process.ts';
+import { timings } from './coordinator-cluster.ts';
 import { FaultyLink } from './faulty-link.ts';
 import { stratumBinary } from './local-cluster.ts';
 import { ObjectClient } from './object-client.ts';
 import { type Finished, run } from './process.ts';
 import { until } from './until.ts';
-
-/** The contract's timings of a local cluster, but for marking nodes: whoever is cut off from clients alone stays ACTIVE. */
-const timings = {
-  heartbeatIntervalMs: 1_000,
-  suspectTimeoutMs: 3_000,
-  downTimeoutMs: 6_000,
-  detectorTickMs: 250,
-  leaderGraceMs: 3_000,
-  joiningTimeoutMs: 60_000,
-  leaderLeaseMs: 3_000,
-  heartbeatBatchMs: 1_000,
-};
 
 const startTimeoutMs = 30_000;
 
