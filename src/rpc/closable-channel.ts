@@ -1,4 +1,5 @@
-import { Channel, type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
+import { Channel, type ChannelCredentials, type ChannelOptions, connectivityState, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 
 /** What grpc-js asks before and during each connect attempt of a channel. */
@@ -7,12 +8,15 @@ type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>;
 /**
  * A channel without TLS of which nothing is left when it is closed, but for the calls in flight, which finish.
  * grpc-js alone goes on with a channel that is closed in the pause after a failed attempt, or before the address of its
- * first call has been looked at: it connects later, and nobody would own that connection.
+ * first call has been looked at: it connects later, and nobody would own that connection. And it waits for ever for a peer
+ * that accepted the connection and has not spoken yet.
  */
 export class ClosableChannel {
   readonly channel: Channel;
   readonly #clock: Clock;
   #isClosed = false;
+  /** Of the attempt under way: the connection on which the peer has not spoken. */
+  #attempt: Socket | undefined;
 
   constructor(address: string, options: ChannelOptions, modules: { readonly clock: Clock }) {
     this.#clock = modules.clock;
@@ -26,7 +30,11 @@ export class ClosableChannel {
   close(): void {
     this.#isClosed = true;
     // In that turn the address of its first call is looked at: closed before, it would begin to connect for ever then.
-    this.#clock.after(0, () => this.channel.close());
+    this.#clock.after(0, () => {
+      const isConnecting = this.channel.getConnectivityState(false) === connectivityState.CONNECTING;
+      this.channel.close();
+      if (isConnecting) this.#attempt?.destroy();
+    });
   }
 
   #guarded(inner: Connector): Connector {
@@ -36,10 +44,12 @@ export class ClosableChannel {
     return {
       waitForReady: async () => {
         refuseWhenClosed();
+        this.#attempt = undefined; // That of the attempt before has calls of its own by now, or is gone.
         await inner.waitForReady();
       },
       connect: async (socket) => {
         refuseWhenClosed();
+        this.#attempt = socket;
         return inner.connect(socket);
       },
       getCallCredentials: () => inner.getCallCredentials(),

@@ -271,6 +271,21 @@ describe('ChannelPool', () => {
     expect(pool.stats().size).toBe(0);
   });
 
+  it('leaves no connection to a peer that has accepted it and has not spoken when it is closed', async () => {
+    const { promise: accepted, resolve } = Promise.withResolvers<Socket>();
+    const server = createServer(resolve);
+    const address = await listening(server);
+    const pool = poolOf();
+    const failed = has(pool, address, 300);
+    const socket = await accepted;
+    socket.resume();
+    await expect(failed).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => undefined);
+    pool.close();
+    await closed;
+  });
+
   it('ends a call at its deadline when the peer accepts the connection and never speaks', async () => {
     const silent = await listening(createServer());
     await expect(has(poolOf(), silent, 100)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
