@@ -51,6 +51,11 @@ export class FenceGuard implements FenceCheck {
     }
   }
 
+  /** Resolves, never rejects, when no write of the file is under way; whoever raised the fence hears of a failure. */
+  async settled(): Promise<void> {
+    while (this.#saving !== undefined) await this.#saving.catch(() => undefined);
+  }
+
   async #save(): Promise<void> {
     const saved = this.#seen;
     const record = { format: 1, term: String(saved.term), ringEpoch: String(saved.ringEpoch) };

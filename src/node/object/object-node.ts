@@ -105,6 +105,8 @@ export class ObjectNode implements Part {
     this.#unsubscribe?.();
     const opened = this.#opened;
     this.#opened = undefined;
+    // A write that goes on would meet whoever opens the folder next, or removes it.
+    await opened?.fence.settled();
     await opened?.store.close();
   }
 

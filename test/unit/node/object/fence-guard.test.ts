@@ -45,6 +45,19 @@ describe('FenceGuard', () => {
     await expect(guard.admit({ term: 5n, ringEpoch: 7n })).rejects.toMatchObject({ code: 'STALE_TERM' });
   });
 
+  it('is settled when what was raised is on disk, or could not be put there', async () => {
+    const guard = await FenceGuard.open(path);
+    const first = guard.raise({ term: 1n, ringEpoch: 1n });
+    const second = guard.raise({ term: 2n, ringEpoch: 1n });
+    await guard.settled();
+    expect((await FenceGuard.open(path)).highest).toEqual({ term: 2n, ringEpoch: 1n });
+    await Promise.all([first, second]);
+    const lost = await FenceGuard.open(join(folder.path, 'absent', 'fence.json'));
+    const failing = expect(lost.raise({ term: 1n, ringEpoch: 1n })).rejects.toThrow();
+    await lost.settled();
+    await failing;
+  });
+
   it('has on disk what a write brought before the write goes on', async () => {
     const guard = await FenceGuard.open(path);
     const fences = Array.from({ length: 20 }, (_, index) => ({ term: BigInt(index + 1), ringEpoch: 1n }));
