@@ -51,8 +51,9 @@ export class FenceGuard implements FenceCheck {
     }
   }
 
-  /** Resolves, never rejects, when no write of the file is under way; whoever raised the fence hears of a failure. */
+  /** Resolves, never rejects, when no write of the file is under way. */
   async settled(): Promise<void> {
+    // Its failure is told to who raised the fence.
     while (this.#saving !== undefined) await this.#saving.catch(() => undefined);
   }
 
