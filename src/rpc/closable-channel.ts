@@ -2,6 +2,9 @@ import type { Socket } from 'node:net';
 import { Channel, type ChannelCredentials, type ChannelOptions, connectivityState, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 
+/** Milliseconds that the peer may take to close its side of a connection on which all has been said. */
+const lingerMs = 5_000;
+
 /** What grpc-js asks before and during each connect attempt of a channel. */
 type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>;
 
@@ -9,7 +12,7 @@ type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>;
  * A channel without TLS of which nothing is left when it is closed, but for the calls in flight, which finish.
  * grpc-js alone goes on with a channel that is closed in the pause after a failed attempt, or before the address of its
  * first call has been looked at: it connects later, and nobody would own that connection. And it waits for ever for a peer
- * that accepted the connection and has not spoken yet.
+ * that accepted the connection and has not spoken yet, and for one that is not heard any more to close its side.
  */
 export class ClosableChannel {
   readonly channel: Channel;
@@ -37,6 +40,14 @@ export class ClosableChannel {
     });
   }
 
+  /** A session ends its side when its last call has ended; then nothing is to come but the end of the other side. */
+  #boundLinger(socket: Socket): void {
+    socket.once('finish', () => {
+      const timer = this.#clock.after(lingerMs, () => socket.destroy());
+      socket.once('close', () => timer.cancel());
+    });
+  }
+
   #guarded(inner: Connector): Connector {
     const refuseWhenClosed = () => {
       if (this.#isClosed) throw new Error('the channel has been closed');
@@ -50,6 +61,7 @@ export class ClosableChannel {
       connect: async (socket) => {
         refuseWhenClosed();
         this.#attempt = socket;
+        this.#boundLinger(socket);
         return inner.connect(socket);
       },
       getCallCredentials: () => inner.getCallCredentials(),

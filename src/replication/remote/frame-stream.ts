@@ -59,7 +59,8 @@ export class FrameStream<Request, Response> extends EventEmitter implements Mess
 
   end(): void {
     this.#isOver = true;
-    this.#socket.end();
+    // All is answered: a node that is not heard is not waited for to close its side.
+    this.#socket.destroySoon();
   }
 
   cancel(): void {

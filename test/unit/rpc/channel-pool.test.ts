@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer as createHttp2Server } from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
@@ -284,6 +285,39 @@ describe('ChannelPool', () => {
     socket.on('error', () => undefined);
     pool.close();
     await closed;
+  });
+
+  it('does not wait for ever for a peer that is not heard to close its side of a closed connection', async () => {
+    const [, port] = (await serve()).split(':');
+    const { promise: accepted, resolve } = Promise.withResolvers<Socket>();
+    let isHeard = true;
+    const between = createServer({ allowHalfOpen: true }, (near) => {
+      const far = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+      closers.push(() => far.destroy());
+      near.on('data', (bytes) => far.write(bytes)).on('error', () => undefined);
+      far.on('data', (bytes) => isHeard && near.write(bytes)).on('error', () => undefined);
+      resolve(near);
+    });
+    const address = await listening(between);
+    const clock = manualClock();
+    const pool = poolOf({}, { clock });
+    await has(pool, address);
+    const near = await accepted;
+    const ended = once(near, 'end');
+    let isClosed = false;
+    near.on('close', () => {
+      isClosed = true;
+    });
+    isHeard = false;
+    pool.close();
+    clock.advance(0);
+    await ended; // The client has said all that it had to say.
+    expect(isClosed).toBe(false);
+    while (!isClosed) {
+      clock.advance(1_000);
+      near.write('what nobody waits for any more'); // A connection that is closed on the other side answers it with a reset.
+      await setImmediate();
+    }
   });
 
   it('ends a call at its deadline when the peer accepts the connection and never speaks', async () => {
