@@ -95,6 +95,10 @@ export interface ClusterSettings {
   readonly heartbeatIntervalMs: number;
   readonly suspectTimeoutMs: number;
   readonly downTimeoutMs: number;
+  /** On how many metadata nodes a partition is placed, as far as there are so many. */
+  readonly metadataReplicas: number;
+  /** For how long a metadata primary may serve after its in-sync replicas have last acknowledged it; a new one waits as long. */
+  readonly metadataLeaseMs: number;
 }
 
 /** The whole state of the cluster at one version. Immutable. */
