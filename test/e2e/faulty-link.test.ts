@@ -1,7 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FaultyLink, type LinkFault } from './faulty-link.ts';
+import { openDescriptors } from './object-cluster.ts';
 import { until } from './until.ts';
 
 const waitMs = 5_000;
@@ -153,6 +155,29 @@ describe('a faulty link', () => {
     expect(link.hits).toBe(4);
     await link.heal();
     await says(() => seen.isClosed);
+  });
+
+  it('leaves nothing open of a connection that it resets in the moment in which that ends', async () => {
+    const before = openDescriptors(process.pid);
+    const { promise: accepting, resolve } = Promise.withResolvers<Socket>();
+    const isOfLink = ({ localPort }: Socket) => link.address.endsWith(`:${localPort}`);
+    const onAccepted = (message: unknown) => {
+      if (typeof message !== 'object' || message === null || !('socket' in message)) return;
+      if (message.socket instanceof Socket && isOfLink(message.socket)) resolve(message.socket);
+    };
+    subscribe('net.server.socket', onAccepted);
+    const { socket } = await talking();
+    const ofLink = await accepting;
+    unsubscribe('net.server.socket', onAccepted);
+    // The link hears of that close first, and begins to end its other socket.
+    const broken = once(ofLink, 'close').then(() => link.break({ kind: 'reset' }));
+    socket.destroy();
+    await broken;
+    await until('all is closed', waitMs, (tell) => {
+      const now = openDescriptors(process.pid);
+      tell(`${before} descriptors before, ${now} now`);
+      return now <= before ? true : undefined;
+    });
   });
 
   it('passes everything on again when it is healed', async () => {
