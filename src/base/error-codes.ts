@@ -9,6 +9,7 @@ export const errorCodes = {
   USAGE: row('INVALID_ARGUMENT', 2, false, 'The command line does not parse.'),
   NOT_LEADER: row('FAILED_PRECONDITION', 7, true, 'Another coordinator leads; the details say which.'),
   NOT_PRIMARY: row('FAILED_PRECONDITION', 7, true, 'Another metadata node is the primary of the partition.'),
+  REPO_MOVED: row('FAILED_PRECONDITION', 7, true, 'The repository is in another partition than its name leads to.'),
   STALE_EPOCH: row('FAILED_PRECONDITION', 8, true, 'The caller works from an older ring or partition.'),
   STALE_TERM: row('FAILED_PRECONDITION', 8, true, 'The caller works from the topology of a deposed leader.'),
   ZOMBIE_NODE: row('FAILED_PRECONDITION', 8, false, 'A newer process has taken over this node id.'),

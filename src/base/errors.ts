@@ -21,6 +21,11 @@ export interface NotPrimaryDetails {
   readonly epoch: bigint;
 }
 
+/** Details of REPO_MOVED: where to ask for the name. */
+export interface RepoMovedDetails {
+  readonly partition: number;
+}
+
 /** Details of STALE_EPOCH and STALE_TERM. */
 export interface StaleFenceDetails {
   readonly fence: 'term' | 'ring_epoch' | 'partition_epoch';
@@ -105,6 +110,7 @@ export interface ErrorDetailsByCode {
   CONFIG_INVALID: InvalidArgumentDetails;
   NOT_LEADER: NotLeaderDetails;
   NOT_PRIMARY: NotPrimaryDetails;
+  REPO_MOVED: RepoMovedDetails;
   STALE_EPOCH: StaleFenceDetails;
   STALE_TERM: StaleFenceDetails;
   ZOMBIE_NODE: ZombieNodeDetails;

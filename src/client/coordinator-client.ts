@@ -11,13 +11,21 @@ import {
   type GetHashRingResponse,
   type GetLeaderResponse,
   type HeartbeatRecord,
+  type PlanPartitionsResponse,
   type RemoveConsensusMemberResponse,
   type TransferLeaderResponse,
 } from '../rpc/gen/stratum/v1/coordinator.ts';
 import type { NodeStats } from '../rpc/gen/stratum/v1/types.ts';
 import { decodeTopology, decodeUpdate, encodeRegistration, encodeReportedState } from '../rpc/topology-codec.ts';
 import type { Requester } from '../topology/commands.ts';
-import type { NodeRegistration, ReportedState, Topology, TopologyUpdate } from '../topology/topology.ts';
+import type {
+  NodeRegistration,
+  Partition,
+  ReportedState,
+  SilentPrimary,
+  Topology,
+  TopologyUpdate,
+} from '../topology/topology.ts';
 import { CoordinatorEndpoints } from './coordinator-endpoints.ts';
 import { type CoordinatorCallOptions, type CoordinatorMethod, getLeaderMethod, LeaderCall } from './leader-call.ts';
 import { decodeWatchEvent, type WatchEvent } from './watch-event.ts';
@@ -46,6 +54,26 @@ export interface HeartbeatReport {
   readonly knownVersion: bigint;
   readonly reportedState: ReportedState;
   readonly stats: NodeStats | undefined;
+  /** Primaries that the node, as an in-sync replica, has not heard for too long; absent: none. */
+  readonly silentPrimaries?: readonly SilentPrimary[];
+}
+
+/** A wanted change of a partition. */
+export interface PartitionChange {
+  /** As it should be; its epoch is the one that the decision was based on. */
+  readonly partition: Partition;
+  /** The generation of every node that this adds to the in-sync set. */
+  readonly generations?: ReadonlyMap<string, bigint>;
+  /** An operator's decision: carried out although acknowledged pushes may be lost. */
+  readonly acceptDataLoss?: boolean;
+  /** The epoch is to rise although the sets stay as they are. */
+  readonly raisesEpoch?: boolean;
+}
+
+/** How a node registers. */
+export interface RegistrationOptions extends CoordinatorCallOptions {
+  /** The process before this one ended in order, and its data folder has the proof; absent: not for certain. */
+  readonly afterCleanStop?: boolean;
 }
 
 /** The leader's answer to a sign of life. */
@@ -137,9 +165,10 @@ export class CoordinatorClient {
   }
 
   /** ZOMBIE_NODE, UNSAFE and INVALID_ARGUMENT are final refusals. */
-  async registerNode(node: NodeRegistration, options?: CoordinatorCallOptions): Promise<Registered> {
+  async registerNode(node: NodeRegistration, options: RegistrationOptions = {}): Promise<Registered> {
+    const { afterCleanStop = false, ...call } = options;
     const method = rpc('RegisterNode', 'leader', (client) => client.registerNode.bind(client));
-    const response = await this.#run(method, { node: encodeRegistration(node) }, options);
+    const response = await this.#run(method, { node: encodeRegistration(node), afterCleanStop }, call);
     return {
       alreadyRegistered: response.alreadyRegistered,
       clusterId: response.clusterId,
@@ -160,7 +189,9 @@ export class CoordinatorClient {
   /** NODE_NOT_FOUND asks for a registration; ZOMBIE_NODE is final. */
   async heartbeat(report: HeartbeatReport, options?: CoordinatorCallOptions): Promise<HeartbeatAnswer> {
     const method = rpc('Heartbeat', 'leader', (client) => client.heartbeat.bind(client));
-    const request = { ...report, reportedState: encodeReportedState(report.reportedState) };
+    const { silentPrimaries = [] } = report;
+    const reportedState = encodeReportedState(report.reportedState);
+    const request = { ...report, reportedState, silentPrimaries: silentPrimaries.map((silent) => ({ ...silent })) };
     const response = await this.#run(method, request, options);
     return {
       version: response.version,
@@ -186,6 +217,34 @@ export class CoordinatorClient {
     const method = rpc('GetTopologyHistory', 'any', (client) => client.getTopologyHistory.bind(client));
     const { updates, version, keptSinceVersion } = await this.#run(method, query, options);
     return { updates: updates.map(decodeUpdate), version, keptSinceVersion };
+  }
+
+  /**
+   * Compare-and-swap of a partition on its epoch; the partition as it is then. VERSION_CONFLICT when it has changed since
+   * the decision, ZOMBIE_NODE and UNSAFE when the change may not be made. A repetition of one that was made is VERSION_CONFLICT too.
+   */
+  async changePartition(
+    { partition, generations = new Map(), acceptDataLoss = false, raisesEpoch = false }: PartitionChange,
+    by: Requester,
+    options?: CoordinatorCallOptions,
+  ): Promise<Partition> {
+    const method = rpc('ChangePartition', 'leader', (client) => client.changePartition.bind(client));
+    const { inSync, replicas } = partition;
+    const request = {
+      partition: { ...partition, inSync: [...inSync], replicas: [...replicas] },
+      generations: Object.fromEntries(generations),
+      acceptDataLoss,
+      raiseEpoch: raisesEpoch,
+      audit: auditOf(by),
+    };
+    const response = await this.#run(method, request, options);
+    return response.partition ?? partition;
+  }
+
+  /** What the coordinators will do about the partitions by themselves, and what has to wait; nothing is done. */
+  planPartitions(options?: CoordinatorCallOptions): Promise<PlanPartitionsResponse> {
+    const method = rpc('PlanPartitions', 'leader', (client) => client.planPartitions.bind(client));
+    return this.#run(method, {}, options);
   }
 
   /**

@@ -8,7 +8,7 @@ import { WakeablePause } from '../base/wakeable-pause.ts';
 import { coordinatorBackoff } from '../client/coordinator-backoff.ts';
 import type { CoordinatorClient, Registered } from '../client/coordinator-client.ts';
 import type { NodeStats } from '../rpc/gen/stratum/v1/types.ts';
-import type { NodeRegistration, ReportedState, Topology } from '../topology/topology.ts';
+import type { NodeRegistration, ReportedState, SilentPrimary, Topology } from '../topology/topology.ts';
 
 /** The last word of a process that ends is worth this much of the time that it has left. */
 const defaultStopTimeoutMs = 1_000;
@@ -21,6 +21,8 @@ export interface MembershipOptions {
   readonly registration: NodeRegistration;
   /** The cluster that the data folder belongs to; undefined for a new folder. */
   readonly clusterId?: string | undefined;
+  /** The process before this one ended in order; absent: not for certain. */
+  readonly afterCleanStop?: boolean;
   /** Milliseconds for the last heartbeat. */
   readonly stopTimeoutMs?: number;
 }
@@ -37,6 +39,11 @@ export interface MembershipModules {
   readonly ready: () => boolean;
   /** The process's load; may take its time, heartbeats do not wait for it. */
   readonly stats: () => Promise<NodeStats>;
+  /**
+   * Primaries that this process, as an in-sync replica, does not hear now; absent where there is no such role. Asked
+   * for each heartbeat: whoever sees them change calls `announce`.
+   */
+  readonly silentPrimaries?: () => readonly SilentPrimary[];
   readonly onRegistered?: (registered: Registered) => void;
   /**
    * The cluster refuses this process for good: ZOMBIE_NODE (a newer one has its place), UNSAFE (it
@@ -110,7 +117,7 @@ export class Membership implements Part {
     }
   }
 
-  /** Something has changed (readiness): the next heartbeat goes out now. */
+  /** Something has changed (readiness, primaries that are not heard): the next heartbeat goes out now. */
   announce(): void {
     this.#pause.wake();
   }
@@ -146,8 +153,8 @@ export class Membership implements Part {
 
   async #register(signal: AbortSignal): Promise<void> {
     const { client, log, onRegistered } = this.#modules;
-    const { registration } = this.#options;
-    const registered = await client.registerNode(registration, { signal });
+    const { registration, afterCleanStop = false } = this.#options;
+    const registered = await client.registerNode(registration, { signal, afterCleanStop });
     const { clusterId, version } = registered;
     if (this.#clusterId !== undefined && clusterId !== this.#clusterId) {
       await client.deregisterNode(registration.id, registration.generationId, { signal });
@@ -179,7 +186,8 @@ export class Membership implements Part {
   #report(reportedState: ReportedState) {
     const { id: nodeId, generationId } = this.#options.registration;
     const knownVersion = this.#modules.view.current()?.version ?? 0n;
-    return { nodeId, generationId, knownVersion, reportedState, stats: this.#stats };
+    const silentPrimaries = this.#modules.silentPrimaries?.() ?? [];
+    return { nodeId, generationId, knownVersion, reportedState, stats: this.#stats, silentPrimaries };
   }
 
   /** Heartbeats carry the latest figures that are there. */

@@ -31,11 +31,13 @@ export interface NodeConfig {
     readonly virtualNodes: number;
     readonly bootstrapExpectObject: number;
     readonly bootstrapExpectMetadata: number;
+    readonly metadataReplicas: number;
   };
   readonly timings: {
     readonly heartbeatIntervalMs: number;
     readonly suspectTimeoutMs: number;
     readonly downTimeoutMs: number;
+    readonly metadataLeaseMs: number;
     readonly detectorTickMs: number;
     readonly leaderGraceMs: number;
     readonly joiningTimeoutMs: number;

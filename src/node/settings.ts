@@ -126,9 +126,23 @@ export const settings: readonly Setting[] = [
     1,
     'Metadata nodes that must be active before partitions are assigned.',
   ),
+  setting(
+    'cluster.metadataReplicas',
+    'integer',
+    integer(1, 9),
+    3,
+    'On how many metadata nodes a partition is placed, as far as there are so many.',
+  ),
   setting('timings.heartbeatIntervalMs', 'integer', milliseconds, 10_000, 'Between two heartbeats of a node.'),
   setting('timings.suspectTimeoutMs', 'integer', milliseconds, 30_000, 'Without a heartbeat until a node is SUSPECT.'),
   setting('timings.downTimeoutMs', 'integer', milliseconds, 60_000, 'Without a heartbeat until a node is DOWN.'),
+  setting(
+    'timings.metadataLeaseMs',
+    'integer',
+    integer(100, 600_000),
+    3_000,
+    'How long a metadata primary may serve after its in-sync replicas have last acknowledged it; a new one waits as long.',
+  ),
   setting('timings.detectorTickMs', 'integer', milliseconds, 1_000, 'Between two looks of the failure detector.'),
   setting('timings.leaderGraceMs', 'integer', milliseconds, 30_000, 'After an election: no node is marked worse.'),
   setting(

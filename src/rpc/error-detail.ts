@@ -68,6 +68,7 @@ function encodeDetails(error: StratumError, depth: number): Detail | undefined {
     };
     return { $case: 'notPrimary', value };
   }
+  if (is(error, 'REPO_MOVED')) return { $case: 'repoMoved', value: { ...error.details } };
   if (is(error, 'STALE_EPOCH', 'STALE_TERM')) return { $case: 'staleFence', value: { ...error.details } };
   if (is(error, 'ZOMBIE_NODE')) return { $case: 'zombieNode', value: { ...error.details } };
   if (is(error, 'VERSION_CONFLICT', 'REF_CONFLICT')) return { $case: 'versionConflict', value: { ...error.details } };

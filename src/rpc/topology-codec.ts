@@ -155,12 +155,17 @@ function encodeAudit({ actor, reason, atMs }: Audit): AuditMessage {
   return { actor, reason, atMs: BigInt(atMs) };
 }
 
+/** What a cluster goes by that was created before there were these settings: 0 on the wire. The defaults of node-config. */
+const earlierSettings = { metadataReplicas: 3, metadataLeaseMs: 3_000 };
+
 function decodeSettings(message: SettingsMessage): ClusterSettings {
   return {
     ...message,
     heartbeatIntervalMs: Number(message.heartbeatIntervalMs),
     suspectTimeoutMs: Number(message.suspectTimeoutMs),
     downTimeoutMs: Number(message.downTimeoutMs),
+    metadataReplicas: message.metadataReplicas || earlierSettings.metadataReplicas,
+    metadataLeaseMs: Number(message.metadataLeaseMs) || earlierSettings.metadataLeaseMs,
   };
 }
 
@@ -170,6 +175,7 @@ function encodeSettings(settings: ClusterSettings): SettingsMessage {
     heartbeatIntervalMs: BigInt(settings.heartbeatIntervalMs),
     suspectTimeoutMs: BigInt(settings.suspectTimeoutMs),
     downTimeoutMs: BigInt(settings.downTimeoutMs),
+    metadataLeaseMs: BigInt(settings.metadataLeaseMs),
   };
 }
 
@@ -177,7 +183,8 @@ function encodeRing(ring: Ring): RingMessage {
   return { ...ring, nodes: ring.nodes.map((node) => ({ ...node })) };
 }
 
-function encodePartition(partition: Partition): PartitionMessage {
+/** A partition for the wire. */
+export function encodePartition(partition: Partition): PartitionMessage {
   return {
     ...partition,
     inSync: [...partition.inSync],

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { StratumError, systemCode } from '../base/errors.ts';
 import { type Random, randomHex } from '../base/random.ts';
+import { leaveCleanStop, takeCleanStop } from './clean-stop.ts';
 import { type FolderMarker, markerFileName, markerFormat, parseMarker } from './data-folder-marker.ts';
 import { temporaryFilePrefix, temporaryFileSuffix, writeFileDurably } from './durable-file.ts';
 import { FolderLock, lockFileName } from './folder-lock.ts';
@@ -38,15 +39,30 @@ const ignoredNames = new Set([lockFileName, 'lost+found']);
  */
 export class DataFolder {
   readonly path: string;
+  /**
+   * The process before this one ended in order, and what it knew of a disorderly end before it the cluster knew
+   * too; true for a new folder.
+   */
+  readonly wasCleanlyStopped: boolean;
   readonly #lock: FolderLock;
   readonly #clock: Clock;
   #marker: FolderMarker;
+  #generationId: bigint;
+  /** Whether the end of this process will say all that there is to say: a disorderly end before it is known to the cluster. */
+  #isAccounted: boolean;
 
-  private constructor(path: string, lock: FolderLock, marker: FolderMarker, clock: Clock) {
+  private constructor(
+    path: string,
+    parts: { readonly lock: FolderLock; readonly marker: FolderMarker; readonly clock: Clock },
+    last: { readonly wasCleanlyStopped: boolean; readonly generationId: bigint },
+  ) {
     this.path = path;
-    this.#lock = lock;
-    this.#marker = marker;
-    this.#clock = clock;
+    this.wasCleanlyStopped = last.wasCleanlyStopped;
+    this.#lock = parts.lock;
+    this.#marker = parts.marker;
+    this.#clock = parts.clock;
+    this.#generationId = last.generationId;
+    this.#isAccounted = last.wasCleanlyStopped;
   }
 
   /**
@@ -61,11 +77,16 @@ export class DataFolder {
       await readOwnMarker(options);
       const lock = await FolderLock.acquire(path);
       try {
-        const marker = (await readOwnMarker(options)) ?? (await initialise(options, modules));
+        const found = await readOwnMarker(options);
+        const marker = found ?? (await initialise(options, modules));
         // After the marker: a folder with a reserve alone would be somebody else's.
         const measureFree = modules.measureFree ?? freeBytesOf;
         await new ReserveFile({ folder: path }, { measureFree }).prepareStart();
-        return new DataFolder(path, lock, marker, modules.clock);
+        const generationId = await readGeneration(join(path, generationFileName));
+        const { diskId } = marker;
+        const hasProof = await takeCleanStop(path, { diskId, generationId });
+        const last = { wasCleanlyStopped: found === undefined || hasProof, generationId };
+        return new DataFolder(path, { lock, marker, clock: modules.clock }, last);
       } catch (error) {
         lock.release();
         throw error;
@@ -89,8 +110,12 @@ export class DataFolder {
     return this.#marker.clusterId;
   }
 
-  /** Ties the folder to a cluster for good; DATA_DIR_FOREIGN when it belongs to another one. */
+  /**
+   * The cluster has taken this process in, and knows how the one before it ended: ties the folder to the cluster for
+   * good. DATA_DIR_FOREIGN when it belongs to another one.
+   */
   async bindCluster(clusterId: string): Promise<void> {
+    this.#isAccounted ||= this.#marker.clusterId === clusterId;
     if (this.#marker.clusterId === clusterId) return;
     if (this.#marker.clusterId !== undefined) {
       const what = `the folder ${this.path} holds data of cluster ${this.#marker.clusterId}, not of ${clusterId}`;
@@ -101,6 +126,7 @@ export class DataFolder {
     const marker = { ...this.#marker, clusterId };
     await writeMarker(this.path, marker);
     this.#marker = marker;
+    this.#isAccounted = true;
   }
 
   /** The id of this start of the process: higher than every earlier one of this folder, even if the clock fell back. */
@@ -111,15 +137,26 @@ export class DataFolder {
       const now = BigInt(Math.trunc(this.#clock.nowMs()));
       const next = last + 1n > now ? last + 1n : now;
       await writeFileDurably(path, `${JSON.stringify({ format: 1, generation: String(next) })}\n`);
+      this.#generationId = next;
       return next;
     } catch (error) {
       throw folderError(this.path, error);
     }
   }
 
-  /** Frees the folder for other processes. */
-  close(): void {
-    this.#lock.release();
+  /**
+   * Leaves the proof of a clean stop, and frees the folder for other processes. Nothing may write to it any more.
+   * Rejects when the proof could not be written; the folder is free all the same.
+   */
+  async close(): Promise<void> {
+    try {
+      const { diskId } = this.#marker;
+      if (this.#isAccounted) await leaveCleanStop(this.path, { diskId, generationId: this.#generationId });
+    } catch (error) {
+      throw folderError(this.path, error);
+    } finally {
+      this.#lock.release();
+    }
   }
 }
 

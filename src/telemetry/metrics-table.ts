@@ -51,6 +51,10 @@ export const metricTable = {
     'What the failure detector decided: suspect, down, remove, deferred (left for a later look), stall (of this process).',
     ['decision'],
   ),
+  stratum_partition_changes_total: counter(
+    'Changes of partitions that the coordinator made by itself: failover, handover, add-replica, remove-replica, balance.',
+    ['step'],
+  ),
   stratum_watches: gauge('Open watches of the topology.', []),
   stratum_watch_events_total: counter('Events sent to watches: update, fullSync, lagged, keepalive.', ['kind']),
   stratum_requests_total: counter('Calls of the coordinator service that ended; the code is OK or that of the error.', [

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { firstPlacement } from './first-placement.ts';
 import type { Node, NodeRole, Partition, Ring, Topology } from './topology.ts';
 
 /** What the first nodes of a cluster bring about; an absent ring does not change. */
@@ -40,39 +40,15 @@ function firstRing(topology: Topology): Ring | undefined {
 function firstAssignment(topology: Topology): readonly Partition[] {
   const { partitions, settings } = topology;
   if (partitions.every(({ epoch }) => epoch > 0n)) return [];
-  const candidates = activeNodes(topology, 'metadata').map(({ id }) => id);
+  const candidates = activeNodes(topology, 'metadata');
   if (candidates.length === 0 || candidates.length < settings.bootstrapExpectMetadata) return [];
-  return assignPartitions(partitions.length, candidates).filter(({ id }) => partitions[id]?.epoch === 0n);
+  const nodes = candidates.map(({ id, weight, labels }) => ({ id, weight, zone: labels.zone ?? '' }));
+  const unassigned = partitions.filter(({ epoch }) => epoch === 0n).map(({ id }) => id);
+  return firstPlacement(unassigned, nodes, settings.metadataReplicas);
 }
 
 /** By id. */
 function activeNodes({ nodes }: Topology, role: NodeRole): Node[] {
   const active = [...nodes.values()].filter((node) => node.state === 'ACTIVE' && node.roles.includes(role));
   return active.sort((left, right) => (left.id < right.id ? -1 : 1));
-}
-
-/**
- * Each partition to the node that rendezvous hashing ranks first among those with room. No two
- * nodes differ by more than one partition; the result depends on the ids alone, not on their order.
- */
-export function assignPartitions(count: number, nodeIds: readonly string[]): readonly Partition[] {
-  const share = Math.floor(count / nodeIds.length);
-  let extras = count % nodeIds.length;
-  const loads = new Map(nodeIds.map((id) => [id, 0]));
-  return Array.from({ length: count }, (_, partition) => {
-    const ranked = nodeIds.toSorted((left, right) => (score(partition, left) > score(partition, right) ? -1 : 1));
-    const primaryId =
-      ranked.find((id) => {
-        const load = loads.get(id) ?? 0;
-        return load < share || (load === share && extras > 0);
-      }) ?? '';
-    const load = loads.get(primaryId) ?? 0;
-    if (load === share) extras -= 1;
-    loads.set(primaryId, load + 1);
-    return { id: partition, epoch: 1n, primaryId, inSync: [primaryId], replicas: [primaryId] };
-  });
-}
-
-function score(partition: number, nodeId: string): string {
-  return createHash('sha256').update(`${partition}\0${nodeId}`).digest('hex');
 }

@@ -1,6 +1,7 @@
 import { StratumError } from '../base/errors.ts';
 import { auditOf, type Change } from './change.ts';
 import type { ChangePartition } from './commands.ts';
+import { inSyncFloor } from './in-sync-floor.ts';
 import { invalidArgument } from './invalid-argument.ts';
 import { nodeNotFound } from './node-not-found.ts';
 import { zombie } from './register-node.ts';
@@ -11,7 +12,8 @@ import type { Node, Partition, Topology } from './topology.ts';
  * for, with the next epoch; undefined when it is so already. NOT_FOUND for an unknown partition,
  * VERSION_CONFLICT when it has changed since the decision, INVALID_ARGUMENT for sets that do not fit
  * together, NODE_NOT_FOUND for an unknown member, ZOMBIE_NODE when the process that had caught up is
- * gone, UNSAFE when acknowledged pushes could be lost. A partition that was never assigned holds
+ * gone, UNSAFE when acknowledged pushes could be lost, unless the operator accepts that: then any member may be the
+ * primary, and any set in sync, of processes that are alive. A partition that was never assigned holds
  * nothing that could be lost: it goes to any metadata nodes that have been ready.
  */
 export function partitionChange(topology: Topology, command: ChangePartition): Change | undefined {
@@ -20,10 +22,10 @@ export function partitionChange(topology: Topology, command: ChangePartition): C
   if (current === undefined) throw partitionNotFound(wanted.id);
   assertEpoch(current, wanted);
   assertFits(wanted);
-  if (isSame(current, wanted)) return undefined;
+  if (isSame(current, wanted) && !(command.raiseEpoch && current.epoch > 0n)) return undefined;
   assertMetadataNodes(topology, current, wanted);
   if (current.epoch > 0n) {
-    assertNothingLost(current, wanted);
+    if (!command.acceptDataLoss) assertNothingLost(topology, current, wanted);
     assertCaughtUp(topology, current, command);
   }
   const { id, primaryId, inSync, replicas } = wanted;
@@ -84,7 +86,7 @@ function assertMetadataNodes(topology: Topology, current: Partition, { replicas 
 }
 
 /** What was acknowledged is at every member of the in-sync set, and for certain nowhere else. */
-function assertNothingLost(current: Partition, { id, primaryId, inSync }: Partition): void {
+function assertNothingLost(topology: Topology, current: Partition, { id, primaryId, inSync }: Partition): void {
   const members = current.inSync.join(', ');
   if (!inSync.some((nodeId) => current.inSync.includes(nodeId))) {
     throw unsafe(`partition ${id} would keep no member of its in-sync set (${members})`, 'keep one of them');
@@ -92,6 +94,11 @@ function assertNothingLost(current: Partition, { id, primaryId, inSync }: Partit
   if (!current.inSync.includes(primaryId)) {
     const hint = 'let it catch up and join the in-sync set first, or name another primary';
     throw unsafe(`${primaryId} is not in the in-sync set of partition ${id} (${members})`, hint);
+  }
+  const floor = inSyncFloor(topology);
+  if (inSync.length < current.inSync.length && inSync.length < floor) {
+    const message = `partition ${id} would keep ${inSync.length} of its ${current.inSync.length} members in sync, and has to keep ${floor}`;
+    throw unsafe(message, 'let another replica join the in-sync set in the same change');
   }
 }
 

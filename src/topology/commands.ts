@@ -38,12 +38,25 @@ export interface ChangePartition {
   readonly partition: Partition;
   /** The generation of every node that this adds to the in-sync set: the process that was seen to have caught up. */
   readonly generations: ReadonlyMap<string, bigint>;
+  /** Carry it out although acknowledged pushes may be lost: an operator's decision. */
+  readonly acceptDataLoss: boolean;
+  /** Raise the epoch although the sets stay: what was asked for in the epoch before can then no longer be carried out. */
+  readonly raiseEpoch: boolean;
   readonly by: Requester;
+}
+
+/** A process begins, or repeats what it says of itself. */
+export interface RegisterNode {
+  readonly kind: 'register-node';
+  readonly atMs: number;
+  readonly node: NodeRegistration;
+  /** The process before this one on the same data folder ended in order, and the folder has the proof. */
+  readonly afterCleanStop: boolean;
 }
 
 /** What can be asked of the topology. Applied by the pure reducer (reduce.ts); times come with the command. */
 export type TopologyCommand =
-  | { readonly kind: 'register-node'; readonly atMs: number; readonly node: NodeRegistration }
+  | RegisterNode
   | { readonly kind: 'deregister-node'; readonly atMs: number; readonly nodeId: string; readonly generationId: bigint }
   /** From the failure detector and from heartbeats; `generationId` guards against a newer process. */
   | {

@@ -3,11 +3,12 @@ import { applyUpdate } from './apply-update.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Change } from './change.ts';
 import { partitionChange } from './change-partition.ts';
-import type { TopologyCommand } from './commands.ts';
+import type { RegisterNode, TopologyCommand } from './commands.ts';
 import { hasDataPlaced, waitsForRing } from './node-duties.ts';
 import { nodeNotFound } from './node-not-found.ts';
 import { originsOf, readyState } from './node-transitions.ts';
 import { registeredNode, zombie } from './register-node.ts';
+import { type RestartedPartitions, restartedPartitions } from './restarted-partitions.ts';
 import { intentChange } from './set-node-intent.ts';
 import { ringConfigChange } from './set-ring-config.ts';
 import type { Node, NodeState, Topology, TopologyUpdate } from './topology.ts';
@@ -70,14 +71,21 @@ function changeOf(topology: Topology, command: TopologyCommand): Change | undefi
   }
 }
 
-function register(
-  topology: Topology,
-  command: Extract<TopologyCommand, { kind: 'register-node' }>,
-): Change | undefined {
+function register(topology: Topology, command: RegisterNode): Change | undefined {
   const node = registeredNode(topology, command.node, command.atMs);
   if (node === undefined) return undefined;
-  const waits = waitsForRing(topology, node) ? ': waits for a ring change' : '';
-  return { nodes: [node], reason: `register ${node.id}${waits}` };
+  const { partitions, notes } = restartsOf(topology, node, command);
+  const all = [...(waitsForRing(topology, node) ? ['waits for a ring change'] : []), ...notes];
+  const reason = all.length === 0 ? `register ${node.id}` : `register ${node.id}: ${all.join('; ')}`;
+  return { nodes: [node], partitions, reason };
+}
+
+/** What a new process of a known node does to its partitions; the same process again does nothing. */
+function restartsOf(topology: Topology, node: Node, { afterCleanStop }: RegisterNode): RestartedPartitions {
+  const known = topology.nodes.get(node.id);
+  if (known === undefined || known.generationId === node.generationId) return { partitions: [], notes: [] };
+  const hasNewDisk = known.diskId !== node.diskId;
+  return restartedPartitions(topology, node.id, { hasNewDisk, afterCleanStop: afterCleanStop && !hasNewDisk });
 }
 
 function deregister(

@@ -70,7 +70,8 @@ export function zombie(known: Node, givenGeneration: bigint): StratumError {
 function assertSameDisk(topology: Topology, known: Node, given: NodeRegistration): void {
   if (known.diskId === given.diskId) return;
   const isSameProcess = known.generationId === given.generationId;
-  if (!isSameProcess && !hasDataPlaced(topology, known.id)) return;
+  // What a partition's other replicas have is restored from them (restarted-partitions.ts).
+  if (!isSameProcess && !isInRing(topology, known.id)) return;
   const message = isSameProcess
     ? `${known.id} registers generation ${given.generationId} a second time, with another disk`
     : `${known.id} has data placed on disk ${known.diskId}, and registers with disk ${given.diskId || '(none)'}`;

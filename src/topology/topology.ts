@@ -13,6 +13,12 @@ export type NodeIntent = 'SERVE' | 'DRAIN' | 'EVICT' | 'REMOVE';
 /** What a node says of itself in a heartbeat. */
 export type ReportedState = 'STARTING' | 'READY' | 'STOPPING';
 
+/** An in-sync replica's word that the primary of a partition, in this epoch, is not heard. */
+export interface SilentPrimary {
+  readonly partition: number;
+  readonly epoch: bigint;
+}
+
 /** Who asked for a change, why, and when (milliseconds since the Unix epoch) it was taken. */
 export interface Audit {
   readonly actor: string;

@@ -174,7 +174,8 @@ export class PureSchedule {
     const generationId = isOld && last > 1n ? last - 1n : last + 1n;
     if (generationId > last) this.#generations.set(id, generationId);
     const node = sampleRegistration({ id, generationId, roles: [role] });
-    this.#propose(leader, { kind: 'register-node', atMs: this.#clock.nowMs(), node });
+    const afterCleanStop = this.#random.chance(0.5);
+    this.#propose(leader, { kind: 'register-node', atMs: this.#clock.nowMs(), node, afterCleanStop });
   }
 
   #operate(leader: PureLeader): void {

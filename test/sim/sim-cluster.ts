@@ -200,7 +200,7 @@ export class SimCluster {
     // A guest is registered and never heard of again.
     this.#guests += 1;
     const guest = sampleRegistration({ id: `guest-${this.#guests}`, roles: ['frontend'] });
-    return { kind: 'register-node', atMs: nowMs, node: guest };
+    return { kind: 'register-node', atMs: nowMs, node: guest, afterCleanStop: true };
   }
 
   #promised(coordinator: SimCoordinator, update: TopologyUpdate | undefined): void {

@@ -1,6 +1,11 @@
 import { hasCode, StratumError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/log.ts';
-import type { HeartbeatAnswer, HeartbeatReport, Registered } from '../../src/client/coordinator-client.ts';
+import type {
+  HeartbeatAnswer,
+  HeartbeatReport,
+  Registered,
+  RegistrationOptions,
+} from '../../src/client/coordinator-client.ts';
 import type { CoordinatorCallOptions } from '../../src/client/leader-call.ts';
 import { TopologyView } from '../../src/client/topology-view.ts';
 import { decodeWatchEvent, type WatchEvent } from '../../src/client/watch-event.ts';
@@ -131,8 +136,10 @@ class SimClient {
     this.#target = modules.random.pick(modules.coordinators);
   }
 
-  async registerNode(node: NodeRegistration, options?: CoordinatorCallOptions): Promise<Registered> {
-    const response = await this.#leaderCall('registerNode', { node: encodeRegistration(node) }, options);
+  async registerNode(node: NodeRegistration, options: RegistrationOptions = {}): Promise<Registered> {
+    const { afterCleanStop = false, ...call } = options;
+    const request = { node: encodeRegistration(node), afterCleanStop };
+    const response = await this.#leaderCall('registerNode', request, call);
     return {
       alreadyRegistered: response.alreadyRegistered,
       clusterId: response.clusterId,
@@ -146,7 +153,8 @@ class SimClient {
   }
 
   async heartbeat(report: HeartbeatReport, options?: CoordinatorCallOptions): Promise<HeartbeatAnswer> {
-    const request = { ...report, reportedState: encodeReportedState(report.reportedState) };
+    const { silentPrimaries = [] } = report;
+    const request = { ...report, reportedState: encodeReportedState(report.reportedState), silentPrimaries };
     const response = await this.#leaderCall('heartbeat', request, options);
     return {
       version: response.version,

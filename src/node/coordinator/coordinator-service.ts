@@ -15,6 +15,7 @@ import { getTopology } from './rpc/get-topology.ts';
 import { getTopologyHistory } from './rpc/get-topology-history.ts';
 import { heartbeat } from './rpc/heartbeat.ts';
 import { listHeartbeats } from './rpc/list-heartbeats.ts';
+import { planPartitions } from './rpc/plan-partitions.ts';
 import { registerNode } from './rpc/register-node.ts';
 import { removeConsensusMember } from './rpc/remove-consensus-member.ts';
 import { setNodeIntent } from './rpc/set-node-intent.ts';
@@ -49,6 +50,7 @@ export function coordinatorService(modules: CoordinatorServiceModules): Coordina
     setNodeIntent: write('SetNodeIntent', setNodeIntent(modules)),
     setRingConfig: write('SetRingConfig', setRingConfig(modules)),
     changePartition: write('ChangePartition', changePartition(modules)),
+    planPartitions: counted('PlanPartitions', planPartitions(modules)),
     transferLeader: write('TransferLeader', transferLeader(modules)),
     addConsensusMember: write('AddConsensusMember', addConsensusMember(modules)),
     removeConsensusMember: write('RemoveConsensusMember', removeConsensusMember(modules)),

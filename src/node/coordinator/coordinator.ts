@@ -6,6 +6,7 @@ import type { Consensus, Leadership } from '../../consensus/consensus.ts';
 import type { CoordinatorServiceServer } from '../../rpc/gen/stratum/v1/coordinator.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { DetectorTimings } from '../../topology/failure-detector.ts';
+import type { PlanStep } from '../../topology/partition-plan.ts';
 import type { Topology, TopologyUpdate } from '../../topology/topology.ts';
 import { coordinatorDefinition } from './coordinator-definition.ts';
 import { exposeCoordinator } from './coordinator-gauges.ts';
@@ -14,6 +15,7 @@ import { FailureWatch } from './failure-watch.ts';
 import { HeartbeatKeeper } from './heartbeat-keeper.ts';
 import { HeartbeatTable } from './heartbeat-table.ts';
 import { MeteredConsensus } from './metered-consensus.ts';
+import { PartitionKeeper } from './partition-keeper.ts';
 import { defaultRateLimits, type RateLimitOptions, RateLimits } from './rate-limits.ts';
 
 /** Values of a coordinator; timings in milliseconds. */
@@ -34,8 +36,8 @@ export interface CoordinatorNodeModules {
 }
 
 /**
- * The coordinator role: consensus, the leader's memory of heartbeats, the failure detector, and the
- * service. Its stop ends all watches, so it belongs behind the listener in the order of starts:
+ * The coordinator role: consensus, the leader's memory of heartbeats, the failure detector, the keeper of
+ * partitions, and the service. Its stop ends all watches, so it belongs behind the listener in the order of starts:
  * then the listener has no call left that would never end.
  */
 export class CoordinatorNode implements Part {
@@ -48,6 +50,7 @@ export class CoordinatorNode implements Part {
   readonly #heartbeats: HeartbeatTable;
   readonly #failureWatch: FailureWatch;
   readonly #keeper: HeartbeatKeeper;
+  readonly #partitions: PartitionKeeper;
   readonly #stopping = new AbortController();
   readonly #log: Logger;
   /** As before the update that is being followed. */
@@ -64,10 +67,13 @@ export class CoordinatorNode implements Part {
     const onDecision = (decision: string) => metrics.increment('stratum_detector_decisions_total', { decision });
     this.#failureWatch = new FailureWatch(options, { consensus, heartbeats, onDecision, clock, log });
     this.#keeper = new HeartbeatKeeper(options, { consensus, heartbeats, clock, log });
+    const onChange = (step: PlanStep) => metrics.increment('stratum_partition_changes_total', { step });
+    this.#partitions = new PartitionKeeper(options, { consensus, heartbeats, onChange, clock, log });
     exposeCoordinator(metrics, { consensus, limits });
     const { nodeId } = options;
     const stopping = this.#stopping.signal;
-    this.service = coordinatorService({ nodeId, consensus, heartbeats, stopping, clock, log, limits, metrics });
+    const parts = { consensus, heartbeats, partitions: this.#partitions, limits, metrics };
+    this.service = coordinatorService({ nodeId, ...parts, stopping, clock, log });
   }
 
   /** Resolves when consensus has started, which may be before it knows a topology or a leader. */
@@ -78,13 +84,14 @@ export class CoordinatorNode implements Part {
       if (update === undefined) this.#forgetAllBut(topology);
       else this.#follow(update);
       this.#nodes = topology.nodes;
+      this.#partitions.wake();
     });
     await this.#consensus.start(signal);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new StratumError('SHUTTING_DOWN', 'this coordinator stops'));
-    await Promise.all([this.#failureWatch.stop(), this.#keeper.stop()]);
+    await Promise.all([this.#failureWatch.stop(), this.#keeper.stop(), this.#partitions.stop()]);
     await this.#consensus.stop();
   }
 
@@ -97,11 +104,13 @@ export class CoordinatorNode implements Part {
       this.#heartbeats.restart();
       this.#failureWatch.start();
       this.#keeper.start();
+      this.#partitions.start();
       return;
     }
-    // Both end at once; neither rejects, and nothing waits for what is still under way.
+    // They end at once; neither rejects, and nothing waits for what is still under way.
     void this.#failureWatch.stop();
     void this.#keeper.stop();
+    void this.#partitions.stop();
   }
 
   /**

@@ -3,7 +3,7 @@ import type { NodeStats } from '../../rpc/gen/stratum/v1/types.ts';
 import type { HeartbeatRecord } from '../../topology/failure-detector.ts';
 import { type NodeTimeouts, recentSuspicions, suspicionsMax, timeoutsOf } from '../../topology/flap-damping.ts';
 import type { HeartbeatBatch, KeptHeartbeat } from '../../topology/heartbeat-batch.ts';
-import type { ClusterSettings, ReportedState } from '../../topology/topology.ts';
+import type { ClusterSettings, ReportedState, SilentPrimary } from '../../topology/topology.ts';
 
 /** A batch with more nodes than this is cut when it is restored; no cluster is meant to be as large. */
 const restoredNodesMax = 10_000;
@@ -13,6 +13,8 @@ export interface HeartbeatEntry extends HeartbeatRecord {
   /** The version of the topology that the node works from. */
   readonly knownVersion: bigint;
   readonly stats: NodeStats | undefined;
+  /** The primaries that the node did not hear. */
+  readonly silentPrimaries: readonly SilentPrimary[];
 }
 
 /** A heartbeat as it arrives. */
@@ -22,6 +24,8 @@ export interface ArrivedHeartbeat {
   readonly reportedState: ReportedState;
   readonly knownVersion: bigint;
   readonly stats: NodeStats | undefined;
+  /** Absent: none. */
+  readonly silentPrimaries?: readonly SilentPrimary[];
 }
 
 /**
@@ -34,10 +38,16 @@ export class HeartbeatTable {
   readonly #clock: Clock;
   readonly #entries = new Map<string, HeartbeatEntry>();
   #startedMs: number;
+  readonly #newsListeners: (() => void)[] = [];
 
   constructor(modules: { readonly clock: Clock }) {
     this.#clock = modules.clock;
     this.#startedMs = modules.clock.monotonicMs();
+  }
+
+  /** Calls back when a node says something else than before: its state, or which primaries it does not hear. */
+  onNews(listener: () => void): void {
+    this.#newsListeners.push(listener);
   }
 
   /** Monotonic time since when this table listens. */
@@ -66,7 +76,8 @@ export class HeartbeatTable {
   }
 
   /** Keeps a heartbeat. A process that has said STOPPING does not come back, whatever arrives late. */
-  heard({ nodeId, generationId, reportedState, knownVersion, stats }: ArrivedHeartbeat): HeartbeatEntry {
+  heard(heartbeat: ArrivedHeartbeat): HeartbeatEntry {
+    const { nodeId, generationId, reportedState, knownVersion, stats, silentPrimaries = [] } = heartbeat;
     const lastSeenMs = this.#clock.monotonicMs();
     const last = this.#entries.get(nodeId);
     const known = last?.generationId === generationId ? last : newEntry(generationId, lastSeenMs, last);
@@ -77,8 +88,12 @@ export class HeartbeatTable {
       reportedState: isStopping ? 'STOPPING' : reportedState,
       knownVersion,
       stats,
+      silentPrimaries,
     };
     this.#entries.set(nodeId, entry);
+    if (entry.reportedState !== known.reportedState || !sameReports(silentPrimaries, known.silentPrimaries)) {
+      for (const listener of this.#newsListeners) listener();
+    }
     return entry;
   }
 
@@ -145,7 +160,15 @@ function newEntry(generationId: bigint, nowMs: number, before: HeartbeatEntry | 
     suspicionsMs: before?.suspicionsMs ?? [],
     knownVersion: 0n,
     stats: undefined,
+    silentPrimaries: [],
   };
+}
+
+function sameReports(left: readonly SilentPrimary[], right: readonly SilentPrimary[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ partition, epoch }, index) => partition === right[index]?.partition && epoch === right[index]?.epoch)
+  );
 }
 
 /** Oldest first, within the damping window, and no more than are counted. */

@@ -2,10 +2,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { StratumError } from '../../../src/base/errors.ts';
 import { systemRandom } from '../../../src/base/random.ts';
-import type { HeartbeatAnswer, HeartbeatReport, Registered } from '../../../src/client/coordinator-client.ts';
+import type {
+  HeartbeatAnswer,
+  HeartbeatReport,
+  Registered,
+  RegistrationOptions,
+} from '../../../src/client/coordinator-client.ts';
 import { Membership, type MembershipModules, type MembershipOptions } from '../../../src/node/membership.ts';
 import { NodeStats } from '../../../src/rpc/gen/stratum/v1/types.ts';
-import type { Topology } from '../../../src/topology/topology.ts';
+import type { NodeRegistration, SilentPrimary, Topology } from '../../../src/topology/topology.ts';
 import { manualClock } from '../base/manual-clock.ts';
 import { recordingLog } from '../base/recording-log.ts';
 import { SampleCoordinators } from '../client/sample-coordinators.ts';
@@ -20,6 +25,7 @@ async function settle(): Promise<void> {
 class FakeCoordinators {
   readonly told: string[] = [];
   readonly reports: HeartbeatReport[] = [];
+  readonly stops: (boolean | undefined)[] = [];
   topology: Topology = emptyCluster();
   registerError: StratumError | undefined;
   heartbeatError: StratumError | undefined;
@@ -33,8 +39,9 @@ class FakeCoordinators {
     downTimeoutMs: 6_000,
   };
 
-  registerNode(): Promise<Registered> {
+  registerNode(_node: NodeRegistration, options: RegistrationOptions): Promise<Registered> {
     this.told.push('register');
+    this.stops.push(options.afterCleanStop);
     if (this.registerError !== undefined) return Promise.reject(this.registerError);
     const { clusterId, version } = this.topology;
     return Promise.resolve({ alreadyRegistered: false, clusterId, version, heartbeatIntervalMs: 1_000 });
@@ -187,6 +194,24 @@ describe('Membership', () => {
     version = 2n;
     await pass(1_000);
     expect(refreshed).toEqual([2n]);
+  });
+
+  it('tells which primaries it does not hear, and tells at once when that is announced', async () => {
+    let silentPrimaries: readonly SilentPrimary[] = [];
+    const { coordinators, membership } = sampleMembership({ silentPrimaries: () => silentPrimaries });
+    await membership.start();
+    await settle();
+    silentPrimaries = [{ partition: 2, epoch: 5n }];
+    membership.announce();
+    await settle();
+    expect(coordinators.reports.map((report) => report.silentPrimaries)).toEqual([[], silentPrimaries]);
+  });
+
+  it.each([true, false])('says at its registration whether it comes after a clean stop: %s', async (afterCleanStop) => {
+    const { coordinators, membership } = sampleMembership({}, { afterCleanStop });
+    await membership.start();
+    await settle();
+    expect(coordinators.stops).toEqual([afterCleanStop]);
   });
 
   it('registers again when the coordinators do not know it', async () => {

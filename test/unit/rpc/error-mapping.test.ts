@@ -36,6 +36,7 @@ const samples: readonly StratumError[] = [
     primaryAddress: 'm2:1',
     epoch: 2n ** 63n,
   }),
+  new StratumError('REPO_MOVED', 'a/b is in partition 7', { partition: 7 }),
   new StratumError('STALE_EPOCH', 'old ring', { fence: 'ring_epoch', sent: 1n, current: 2n ** 64n - 1n }),
   new StratumError('ZOMBIE_NODE', 'replaced', { nodeId: 'o1', expectedGeneration: 5n, givenGeneration: 4n }),
   new StratumError('VERSION_CONFLICT', 'moved', { what: 'topology', expected: '4', current: '5' }),

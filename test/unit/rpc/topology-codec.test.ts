@@ -53,6 +53,8 @@ const topology: Topology = {
     heartbeatIntervalMs: 10_000,
     suspectTimeoutMs: 30_000,
     downTimeoutMs: 60_000,
+    metadataReplicas: 3,
+    metadataLeaseMs: 3_000,
   },
 };
 
@@ -60,6 +62,13 @@ describe('the topology on the wire', () => {
   it('comes back as it was, through the bytes', () => {
     const bytes = TopologyMessage.encode(encodeTopology(topology)).finish();
     expect(decodeTopology(TopologyMessage.decode(bytes))).toEqual(topology);
+  });
+
+  it('of a cluster that was created before there were settings of metadata replicas has the defaults', () => {
+    const message = encodeTopology(topology);
+    const settings = { ...encodeTopology(topology).settings, metadataReplicas: 0, metadataLeaseMs: 0n };
+    const earlier = TopologyMessage.fromPartial({ ...message, settings });
+    expect(decodeTopology(earlier).settings).toMatchObject({ metadataReplicas: 3, metadataLeaseMs: 3_000 });
   });
 
   it('carries updates with and without ring and settings', () => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemRandom } from '../../../src/base/random.ts';
@@ -20,7 +20,7 @@ describe('DataFolder', () => {
     DataFolder.open({ path, nodeId }, { clock: manualClock(nowMs), random: systemRandom });
   const opened = async (nodeId?: string, nowMs?: number) => {
     const data = await open(nodeId, nowMs);
-    data.close();
+    await data.close();
     return data;
   };
 
@@ -81,7 +81,7 @@ describe('DataFolder', () => {
   it('is locked while it is open, and free again after a refusal', async () => {
     const data = await open();
     await expect(open()).rejects.toMatchObject({ code: 'DATA_DIR_LOCKED' });
-    data.close();
+    await data.close();
     await expect(open('object-2')).rejects.toMatchObject({ code: 'DATA_DIR_FOREIGN' });
     await opened();
   });
@@ -113,7 +113,7 @@ describe('DataFolder', () => {
       code: 'DATA_DIR_FOREIGN',
       message: expect.stringMatching(/cluster-1.*cluster-2/),
     });
-    data.close();
+    await data.close();
     expect((await opened()).clusterId).toBe('cluster-1');
   });
 
@@ -122,15 +122,85 @@ describe('DataFolder', () => {
     for (const nowMs of [5_000, 5_000, 3_000, 9_000]) {
       const data = await open('object-1', nowMs);
       generations.push(await data.nextGeneration());
-      data.close();
+      await data.close();
     }
     expect(generations).toEqual([5_000n, 5_001n, 5_002n, 9_000n]);
+  });
+
+  describe('knows how the process before has ended', () => {
+    /** A process of a cluster, with a generation of its own. */
+    const run = async ({ isTakenIn = true } = {}) => {
+      const data = await open();
+      await data.nextGeneration();
+      if (isTakenIn) await data.bindCluster('cluster-1');
+      return data;
+    };
+    const crash = async (data: DataFolder) => {
+      // What a crash leaves: everything as it is at that moment, and no lock.
+      const saved = join(folder.path, 'crashed');
+      await cp(path, saved, { recursive: true });
+      await data.close();
+      await rm(path, { recursive: true });
+      await rename(saved, path);
+      await rm(join(path, 'stratum.lock'), { force: true });
+    };
+    const wasCleanlyStopped = async () => {
+      const data = await run();
+      await data.close();
+      return data.wasCleanlyStopped;
+    };
+
+    it('in order, or it has never been used', async () => {
+      expect(await wasCleanlyStopped()).toBe(true);
+      expect(await wasCleanlyStopped()).toBe(true);
+    });
+
+    it('in a crash, whatever was left before it', async () => {
+      await (await run()).close();
+      await crash(await run());
+      expect(await wasCleanlyStopped()).toBe(false);
+      expect(await wasCleanlyStopped()).toBe(true);
+    });
+
+    it('in a crash that the cluster has not heard of: a process that it never took in covers nothing up', async () => {
+      await crash(await run());
+      await (await run({ isTakenIn: false })).close();
+      expect(await wasCleanlyStopped()).toBe(false);
+    });
+
+    it('in order, although a start in between did not reach the cluster', async () => {
+      await (await run()).close();
+      await (await run({ isTakenIn: false })).close();
+      expect(await wasCleanlyStopped()).toBe(true);
+    });
+
+    it.each([
+      ['of another disk', (text: string) => text.replace(/"diskId":"\w+"/, `"diskId":"${'0'.repeat(32)}"`)],
+      ['of an earlier process', (text: string) => text.replace(/"generation":"\d+"/, '"generation":"7"')],
+      ['that is cut off', (text: string) => text.slice(0, 20)],
+    ])('and does not believe a proof %s, now or later', async (_, change) => {
+      await (await run()).close();
+      const proof = join(path, 'clean-stop.json');
+      await writeFile(proof, change(await readFile(proof, 'utf8')));
+      const data = await run();
+      expect(data.wasCleanlyStopped).toBe(false);
+      await expect(readFile(proof)).rejects.toMatchObject({ code: 'ENOENT' });
+      await data.close();
+    });
+
+    it('and is free when the proof cannot be written', async () => {
+      const data = await run();
+      await mkdir(join(path, 'clean-stop.json'));
+      await expect(data.close()).rejects.toMatchObject({ code: 'DATA_DIR_UNWRITABLE' });
+      await rm(join(path, 'clean-stop.json'), { recursive: true });
+      expect(await wasCleanlyStopped()).toBe(false);
+    });
   });
 
   it('does not guess a generation that it cannot read', async () => {
     const data = await open();
     await writeFile(join(path, 'generation.json'), 'nonsense');
     await expect(data.nextGeneration()).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
-    data.close();
+    await data.close();
   });
 });

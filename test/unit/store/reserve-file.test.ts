@@ -65,14 +65,14 @@ describe('a data folder on a disk of 8 MiB', () => {
     const { store } = await openStore(join(path, 'object'));
     const { oid } = await putContent(store, contentOf(1_000));
     await store.close();
-    first.close();
+    await first.close();
     await writeFile(join(disk?.path ?? '', 'ballast'), Buffer.alloc(16 * MiB)).catch(() => undefined);
     const second = await open();
     await second.nextGeneration();
     const { store: again } = await openStore(join(path, 'object'));
     expect(await again.verify(oid)).toBe('PRESENT');
     await again.close();
-    second.close();
+    await second.close();
     await expect(access(join(path, 'reserve'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

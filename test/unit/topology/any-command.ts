@@ -24,12 +24,22 @@ const anyPartitionChange = fc
     replicas: fc.shuffledSubarray(nodeIds, { minLength: 1, maxLength: 3 }),
     inSyncCount: fc.constantFrom(1, 1, 2, 3),
     generations: fc.array(fc.tuple(anyId, anyGeneration), { maxLength: 5 }),
+    acceptDataLoss: fc.constantFrom(false, false, false, true),
+    raiseEpoch: fc.constantFrom(false, false, false, true),
     by: anyRequester,
   })
-  .map(({ atMs, id, epoch, replicas, inSyncCount, generations, by }): TopologyCommand => {
+  .map(({ atMs, id, epoch, replicas, inSyncCount, generations, acceptDataLoss, raiseEpoch, by }): TopologyCommand => {
     const inSync = replicas.slice(0, inSyncCount);
     const partition = { id, epoch, primaryId: inSync.at(-1) ?? '', inSync, replicas };
-    return { kind: 'change-partition', atMs, partition, generations: new Map(generations), by };
+    return {
+      kind: 'change-partition',
+      atMs,
+      partition,
+      generations: new Map(generations),
+      acceptDataLoss,
+      raiseEpoch,
+      by,
+    };
   });
 
 /** Commands of every kind over five nodes and two partitions; many are refused, and some change nothing. */
@@ -39,6 +49,7 @@ export const anyCommand: fc.Arbitrary<TopologyCommand> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('register-node' as const),
       atMs: fc.nat(),
+      afterCleanStop: fc.boolean(),
       node: fc
         .record({
           id: anyId,

@@ -9,9 +9,20 @@ import { applied, emptyCluster, formedCluster, register, setState } from './samp
 
 const withCode = (code: ErrorCode) => expect.toSatisfy((error) => hasCode(error, code));
 
-function change(partition: Partition, generations: Record<string, bigint> = {}): ChangePartition {
-  const by = sampleRequester;
-  return { kind: 'change-partition', atMs: 500, partition, generations: new Map(Object.entries(generations)), by };
+function change(
+  partition: Partition,
+  generations: Record<string, bigint> = {},
+  force: { readonly acceptDataLoss?: boolean; readonly raiseEpoch?: boolean } = {},
+): ChangePartition {
+  const usual = { acceptDataLoss: false, raiseEpoch: false, by: sampleRequester };
+  return {
+    kind: 'change-partition',
+    atMs: 500,
+    partition,
+    generations: new Map(Object.entries(generations)),
+    ...usual,
+    ...force,
+  };
 }
 
 const current: Partition = {
@@ -40,12 +51,13 @@ function changed(partition: Partition, generations: Record<string, bigint> = {},
 
 describe('a change of a partition', () => {
   it('that removes a replica is really there afterwards (H2)', () => {
-    const partition = { ...current, inSync: ['metadata-1'], replicas: ['metadata-1', 'metadata-3'] };
-    const { topology, update } = reduce(sampleTopology(), change(partition), 1n);
+    const before = { ...current, inSync: [...current.replicas] };
+    const partition = { ...current, inSync: ['metadata-1', 'metadata-3'], replicas: ['metadata-1', 'metadata-3'] };
+    const { topology, update } = reduce(sampleTopology(before), change(partition), 1n);
     expect(topology.partitions[3]).toEqual({ ...partition, epoch: 5n });
     expect(update).toMatchObject({
       partitionsChanged: [{ ...partition, epoch: 5n }],
-      reason: 'partition 3 epoch 5: primary metadata-1, in sync metadata-1, replicas metadata-1 metadata-3',
+      reason: 'partition 3 epoch 5: primary metadata-1, in sync metadata-1 metadata-3, replicas metadata-1 metadata-3',
       audit: { ...sampleRequester, atMs: 500 },
     });
     expect(topology.partitions.filter(({ id }) => id !== 3)).toEqual(
@@ -54,9 +66,13 @@ describe('a change of a partition', () => {
   });
 
   it.each<[string, Partial<Partition>, Record<string, bigint>]>([
-    ['a failover to a node in sync', { primaryId: 'metadata-2', inSync: ['metadata-2'] }, {}],
+    ['a failover to a node in sync', { primaryId: 'metadata-2' }, {}],
     ['a replica that has caught up', { inSync: [...current.inSync, 'metadata-3'] }, { 'metadata-3': 7n }],
-    ['a replica that lags and leaves the in-sync set', { inSync: ['metadata-1'] }, {}],
+    [
+      'a replica that lags and is swapped for one that has caught up',
+      { inSync: ['metadata-1', 'metadata-3'] },
+      { 'metadata-3': 7n },
+    ],
     ['a new replica that begins to catch up', { replicas: [...current.replicas, 'metadata-4'] }, {}],
   ])('takes %s', (_, changes, generations) => {
     expect(changed({ ...current, ...changes }, generations)).toEqual({ ...current, ...changes, epoch: 5n });
@@ -92,6 +108,87 @@ describe('a change of a partition', () => {
     ['with a node that never was ready', { replicas: [...current.replicas, 'metadata-5'] }, 'UNSAFE'],
   ])('%s is refused', (_, changes, code) => {
     expect(() => changed({ ...current, ...changes })).toThrow(withCode(code));
+  });
+});
+
+describe('the floor of an in-sync set', () => {
+  const three = { ...current, inSync: [...current.replicas] };
+  const alone = { ...current, inSync: ['metadata-1'] };
+  const attempt = (from: Partition, to: Partition, topology = sampleTopology(from)) =>
+    changed({ ...to, epoch: from.epoch }, {}, topology);
+
+  it('is two members: the last of them that are left are held on to, however dead they are', () => {
+    expect(attempt(three, current)?.inSync).toEqual(current.inSync);
+    expect(() => attempt(current, alone)).toThrow(
+      expect.objectContaining({ code: 'UNSAFE', message: expect.stringContaining('has to keep 2') }),
+    );
+    expect(() => attempt(three, alone)).toThrow(withCode('UNSAFE'));
+  });
+
+  it('keeps nobody from being alone that has never had company', () => {
+    const grown = { ...alone, replicas: [...alone.replicas, 'metadata-4'] };
+    expect(attempt(alone, grown)).toEqual({ ...grown, epoch: 5n });
+  });
+
+  it('is one where the cluster places one replica, and where all other nodes are drained', () => {
+    const single = sampleTopology();
+    const settings = { ...single.settings, metadataReplicas: 1 };
+    expect(attempt(current, alone, { ...single, settings })?.inSync).toEqual(['metadata-1']);
+    const drain = (nodeId: string) =>
+      ({
+        kind: 'set-node-intent',
+        atMs: 0,
+        nodeId,
+        intent: 'DRAIN',
+        expectedVersion: undefined,
+        by: sampleRequester,
+      }) as const;
+    const two = applied(sampleTopology(), drain('metadata-3'), drain('metadata-4'));
+    expect(() => attempt(current, alone, two)).toThrow(withCode('UNSAFE'));
+    expect(attempt(current, alone, applied(two, drain('metadata-2')))?.inSync).toEqual(['metadata-1']);
+  });
+
+  it('is not lowered by nodes that are DOWN', () => {
+    const down = ['metadata-2', 'metadata-3', 'metadata-4'].flatMap((id) => {
+      const generationId = id === 'metadata-2' ? 1n : 7n;
+      return [setState(id, 'SUSPECT', generationId), setState(id, 'DOWN', generationId)];
+    });
+    expect(() => attempt(current, alone, applied(sampleTopology(), ...down))).toThrow(withCode('UNSAFE'));
+  });
+});
+
+describe('an operator who accepts the loss of data', () => {
+  const force = { acceptDataLoss: true };
+
+  it.each<[string, Partial<Partition>, Record<string, bigint>]>([
+    ['a node outside the in-sync set', { primaryId: 'metadata-3', inSync: ['metadata-3'] }, { 'metadata-3': 7n }],
+    ['one member of two', { inSync: ['metadata-1'] }, {}],
+  ])('may leave a partition to %s', (_, changes, generations) => {
+    const wanted = { ...current, ...changes };
+    expect(() => changed(wanted, generations)).toThrow(withCode('UNSAFE'));
+    const { topology } = reduce(sampleTopology(), change(wanted, generations, force), 1n);
+    expect(topology.partitions[3]).toEqual({ ...wanted, epoch: 5n });
+  });
+
+  it('still names the very process, which is alive', () => {
+    const wanted = { ...current, primaryId: 'metadata-3', inSync: ['metadata-3'] };
+    const attempt = (generations: Record<string, bigint>, topology = sampleTopology()) =>
+      reduce(topology, change(wanted, generations, force), 1n);
+    expect(() => attempt({})).toThrow(withCode('INVALID_ARGUMENT'));
+    expect(() => attempt({ 'metadata-3': 6n })).toThrow(withCode('ZOMBIE_NODE'));
+    const down = [setState('metadata-3', 'SUSPECT', 7n), setState('metadata-3', 'DOWN', 7n)];
+    expect(() => attempt({ 'metadata-3': 7n }, applied(sampleTopology(), ...down))).toThrow(withCode('UNSAFE'));
+  });
+});
+
+describe('a primary whose request was never answered', () => {
+  it('raises the epoch although the sets stay, and the lost request is refused when it comes', () => {
+    const topology = applied(sampleTopology(), change(current, {}, { raiseEpoch: true }));
+    expect(topology.partitions[3]).toEqual({ ...current, epoch: 5n });
+    const lost = { ...current, inSync: [...current.replicas] };
+    expect(() => changed(lost, { 'metadata-3': 7n }, topology)).toThrow(withCode('VERSION_CONFLICT'));
+    // So is the same wish once more, decided at the epoch before.
+    expect(() => applied(topology, change(current, {}, { raiseEpoch: true }))).toThrow(withCode('VERSION_CONFLICT'));
   });
 });
 
@@ -153,8 +250,9 @@ describe('the scenarios of invariants.md', () => {
   });
 
   it('two changes decided at the same epoch: the second is refused (Kafka AlterISR)', () => {
-    const first = applied(sampleTopology(), change({ ...current, inSync: ['metadata-1'] }));
-    const failover = { ...current, primaryId: 'metadata-2', inSync: ['metadata-2'] };
+    const grown = { ...current, inSync: [...current.replicas] };
+    const first = applied(sampleTopology(), change(grown, { 'metadata-3': 7n }));
+    const failover = { ...current, primaryId: 'metadata-2' };
     expect(() => changed(failover, {}, first)).toThrow(withCode('VERSION_CONFLICT'));
   });
 });

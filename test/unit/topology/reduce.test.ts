@@ -108,7 +108,7 @@ function play(commands: readonly TopologyCommand[]) {
 }
 
 /** What must hold in every topology. */
-function assertSound(before: Topology, after: Topology): void {
+function assertSound(before: Topology, after: Topology, acceptsDataLoss: boolean): void {
   const members = after.ring.nodes.map(({ nodeId }) => nodeId);
   for (const id of members) expect(after.nodes.get(id)?.roles).toContain('object');
   for (const node of after.nodes.values()) {
@@ -125,17 +125,27 @@ function assertSound(before: Topology, after: Topology): void {
   // Placement of blobs never changes once it is made.
   if (before.ring.epoch > 0n) expect(after.ring).toBe(before.ring);
   for (const [index, partition] of after.partitions.entries()) {
-    assertSoundPartition(before.partitions[index], partition, after);
+    assertSoundPartition(before.partitions[index], partition, after, acceptsDataLoss);
   }
 }
 
-function assertSoundPartition(before: Partition | undefined, after: Partition, { nodes }: Topology): void {
+function assertSoundPartition(
+  before: Partition | undefined,
+  after: Partition,
+  { nodes, settings }: Topology,
+  acceptsDataLoss: boolean,
+): void {
   if (before === after || before === undefined) return;
   expect(after.epoch).toBe(before.epoch + 1n);
   expect(after.inSync).toContain(after.primaryId);
   expect(after.replicas).toEqual(expect.arrayContaining([...after.inSync]));
   for (const id of after.replicas) expect(nodes.get(id)?.roles).toContain('metadata');
-  if (before.epoch > 0n) expect(before.inSync).toContain(after.primaryId);
+  if (before.epoch === 0n || acceptsDataLoss) return;
+  expect(before.inSync).toContain(after.primaryId);
+  expect(before.inSync.some((id) => after.inSync.includes(id))).toBe(true);
+  const serving = [...nodes.values()].filter(({ roles, intent }) => roles.includes('metadata') && intent === 'SERVE');
+  if (serving.length < 2 || settings.metadataReplicas < 2 || before.inSync.length < 2) return;
+  expect(after.inSync.length).toBeGreaterThanOrEqual(2);
 }
 
 describe('any history of commands', () => {
@@ -153,7 +163,7 @@ describe('any history of commands', () => {
             const isAsked = 'by' in command;
             expect(next.update.audit).toEqual(isAsked ? { ...command.by, atMs: command.atMs } : undefined);
           }
-          assertSound(topology, next.topology);
+          assertSound(topology, next.topology, command.kind === 'change-partition' && command.acceptDataLoss);
           topology = next.topology;
         }
       }),
@@ -203,6 +213,9 @@ describe('any history of commands', () => {
       /^partition \d epoch 2/,
       /ring 1 formed/,
       /2 partitions assigned/,
+      /handed over/,
+      /after the loss of its disk/,
+      /which would have too few members/,
       /is DRAINING: because/,
     ];
     expect(kinds.filter((kind) => !reasons.some((reason) => kind.test(reason)))).toEqual([]);

@@ -126,7 +126,11 @@ describe('a registration', () => {
     ['a wiped disk under the name of a ring member', { generationId: 2n, diskId: 'new' }, 'UNSAFE'],
     ['a second process of the same generation', { diskId: 'new' }, 'UNSAFE'],
     ['a ring member without the object role', { generationId: 2n, roles: ['frontend'] }, 'UNSAFE'],
-    ['a primary on another disk', { id: 'metadata-1', roles: ['metadata'], generationId: 2n, diskId: 'new' }, 'UNSAFE'],
+    [
+      'a primary that too few others are in sync with on another disk',
+      { id: 'metadata-1', roles: ['metadata'], generationId: 2n, diskId: 'new' },
+      'UNSAFE',
+    ],
     ['a primary without the metadata role', { id: 'metadata-1', generationId: 2n, roles: ['object'] }, 'UNSAFE'],
   ])('refuses %s', (_, changes, code) => {
     expect(() => reduce(formedCluster(), register(changes), 1n)).toThrow(withCode(code));

@@ -15,6 +15,8 @@ export function sampleSettings(changes: Partial<ClusterSettings> = {}): ClusterS
     heartbeatIntervalMs: 1_000,
     suspectTimeoutMs: 3_000,
     downTimeoutMs: 6_000,
+    metadataReplicas: 3,
+    metadataLeaseMs: 1_000,
     ...changes,
   };
 }
@@ -37,8 +39,9 @@ export function sampleRegistration(changes: Partial<NodeRegistration> = {}): Nod
   };
 }
 
+/** A process that comes after one that ended in order. */
 export function register(changes: Partial<NodeRegistration> = {}, atMs = 0): TopologyCommand {
-  return { kind: 'register-node', atMs, node: sampleRegistration(changes) };
+  return { kind: 'register-node', atMs, node: sampleRegistration(changes), afterCleanStop: true };
 }
 
 export function setState(nodeId: string, state: NodeState, generationId = 1n, atMs = 0): TopologyCommand {

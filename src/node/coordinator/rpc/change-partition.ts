@@ -18,7 +18,7 @@ export function changePartition({
   clock,
   log,
 }: CoordinatorModules): UnaryHandler<ChangePartitionRequest, ChangePartitionResponse> {
-  return async ({ partition: message, generations, audit }) => {
+  return async ({ partition: message, generations, acceptDataLoss, raiseEpoch, audit }) => {
     const partition = checked(message);
     const byNode = Object.entries(generations);
     validateNodes(Object.keys(generations), 'generations');
@@ -30,6 +30,8 @@ export function changePartition({
       atMs: clock.nowMs(),
       partition,
       generations: new Map(byNode),
+      acceptDataLoss,
+      raiseEpoch,
       by,
     } as const;
     const { topology, update } = await consensus.propose(command);

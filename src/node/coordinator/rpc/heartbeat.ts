@@ -3,25 +3,30 @@ import type { HeartbeatRequest, HeartbeatResponse } from '../../../rpc/gen/strat
 import type { UnaryHandler } from '../../../rpc/handlers.ts';
 import { decodeReportedState } from '../../../rpc/topology-codec.ts';
 import { heartbeatTransition } from '../../../topology/heartbeat-transition.ts';
+import { invalidArgument } from '../../../topology/invalid-argument.ts';
 import { waitsForRing } from '../../../topology/node-duties.ts';
 import { nodeNotFound } from '../../../topology/node-not-found.ts';
 import { zombie } from '../../../topology/register-node.ts';
-import type { Node, ReportedState, Topology } from '../../../topology/topology.ts';
+import type { Node, ReportedState, SilentPrimary, Topology } from '../../../topology/topology.ts';
 import { validateGeneration, validateNodeId } from '../../../topology/validate-registration.ts';
 import { assertLeading } from '../assert-leading.ts';
 import type { CoordinatorModules } from '../coordinator-modules.ts';
 
+/** As many partitions as a cluster can have: a node reports each at most once. */
+const silentPrimariesMax = 4_096;
+
 /** CoordinatorService.Heartbeat. The timeouts in the answer are this node's own, damping included. */
 export function heartbeat(modules: CoordinatorModules): UnaryHandler<HeartbeatRequest, HeartbeatResponse> {
   const { consensus, heartbeats } = modules;
-  return async ({ nodeId, generationId, knownVersion, reportedState, stats }) => {
+  return async ({ nodeId, generationId, knownVersion, reportedState, stats, silentPrimaries }) => {
     assertLeading(consensus);
     validateNodeId(nodeId, 'node_id');
     validateGeneration(generationId, 'generation_id');
     const said = decodeReportedState(reportedState);
+    validateSilentPrimaries(silentPrimaries);
     const node = registeredProcess(consensus.current(), nodeId, generationId);
     const before = heartbeats.entries.get(nodeId)?.reportedState;
-    const heard = heartbeats.heard({ nodeId, generationId, reportedState: said, knownVersion, stats });
+    const heard = heartbeats.heard({ nodeId, generationId, reportedState: said, knownVersion, stats, silentPrimaries });
     await follow(modules, node, heard.reportedState, heard.reportedState !== before);
     const { version, settings } = consensus.current();
     const { leaderId = '', term } = consensus.leadership();
@@ -36,6 +41,11 @@ export function heartbeat(modules: CoordinatorModules): UnaryHandler<HeartbeatRe
       downTimeoutMs: BigInt(downTimeoutMs),
     };
   };
+}
+
+function validateSilentPrimaries({ length }: readonly SilentPrimary[]): void {
+  if (length <= silentPrimariesMax) return;
+  throw invalidArgument('silent_primaries', `${length} entries`, `at most ${silentPrimariesMax}`);
 }
 
 /**

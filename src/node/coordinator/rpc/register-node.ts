@@ -21,7 +21,9 @@ export function registerNode({
     const node = decodeRegistration(request.node);
     validateRegistration(node);
     assertLeading(consensus);
-    const { topology, update } = await consensus.propose({ kind: 'register-node', atMs: clock.nowMs(), node });
+    const { afterCleanStop } = request;
+    const command = { kind: 'register-node', atMs: clock.nowMs(), node, afterCleanStop } as const;
+    const { topology, update } = await consensus.propose(command);
     heartbeats.registered(node.id, node.generationId);
     if (update !== undefined) log.info({ node: node.id, version: update.version }, update.reason);
     return {

@@ -50,7 +50,8 @@ describe('the coordinator service over gRPC', () => {
 
   it('carries the typed details of a refusal to the caller', async () => {
     const { client, target } = await serve();
-    const request = { nodeId: 'nobody', generationId: 1n, knownVersion: 0n, reportedState: 2, stats: undefined };
+    const said = { knownVersion: 0n, reportedState: 2, stats: undefined, silentPrimaries: [] };
+    const request = { nodeId: 'nobody', generationId: 1n, ...said };
     await expect(callUnary(client.heartbeat.bind(client), request, target)).rejects.toMatchObject({
       code: 'NODE_NOT_FOUND',
       details: { kind: 'node', id: 'nobody' },

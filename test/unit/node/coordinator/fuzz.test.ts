@@ -145,7 +145,9 @@ const unaries: Readonly<Record<string, fc.Arbitrary<Attempt>>> = {
   getTopologyHistory: attempts(fc.record({ sinceVersion: u64, limit: u32 }), (client) =>
     client.getTopologyHistory.bind(client),
   ),
-  registerNode: attempts(fc.record({ node: optional(node) }), (client) => client.registerNode.bind(client)),
+  registerNode: attempts(fc.record({ node: optional(node), afterCleanStop: fc.boolean() }), (client) =>
+    client.registerNode.bind(client),
+  ),
   deregisterNode: attempts(fc.record({ nodeId: text, generationId: u64 }), (client) =>
     client.deregisterNode.bind(client),
   ),
@@ -156,6 +158,7 @@ const unaries: Readonly<Record<string, fc.Arbitrary<Attempt>>> = {
       knownVersion: u64,
       reportedState: wireEnum,
       stats: optional(stats),
+      silentPrimaries: fc.array(fc.record({ partition: u32, epoch: u64 }), { maxLength: 5 }),
     }),
     (client) => client.heartbeat.bind(client),
   ),
@@ -175,9 +178,16 @@ const unaries: Readonly<Record<string, fc.Arbitrary<Attempt>>> = {
     (client) => client.setRingConfig.bind(client),
   ),
   changePartition: attempts(
-    fc.record({ partition: optional(partition), audit, generations: fc.dictionary(text, u64, { maxKeys: 5 }) }),
+    fc.record({
+      partition: optional(partition),
+      audit,
+      generations: fc.dictionary(text, u64, { maxKeys: 5 }),
+      acceptDataLoss: fc.boolean(),
+      raiseEpoch: fc.boolean(),
+    }),
     (client) => client.changePartition.bind(client),
   ),
+  planPartitions: attempts(nothing, (client) => client.planPartitions.bind(client)),
   transferLeader: attempts(fc.record({ targetId: text, audit }), (client) => client.transferLeader.bind(client)),
   addConsensusMember: attempts(fc.record({ nodeId: text, peerAddress: text, audit }), (client) =>
     client.addConsensusMember.bind(client),

@@ -183,4 +183,41 @@ describe('a batch of heartbeats', () => {
     next.table.restore(batch, next.clock.monotonicMs(), clock.nowMs());
     expect(next.table.batch(next.clock.monotonicMs(), clock.nowMs())).toEqual(batch);
   });
+
+  it('keeps the silent primaries of the latest heartbeat, and tells of news alone', () => {
+    const { table } = sampleTable();
+    const say = (epochs: readonly bigint[], reportedState: ReportedState = 'READY') => {
+      const silentPrimaries = epochs.map((epoch) => ({ partition: 4, epoch }));
+      table.heard({
+        nodeId: 'n',
+        generationId: 1n,
+        reportedState,
+        knownVersion: 3n,
+        stats: undefined,
+        silentPrimaries,
+      });
+    };
+    let news = 0;
+    table.onNews(() => {
+      news += 1;
+    });
+    const told = [
+      [() => say([]), 1],
+      [() => say([]), 1],
+      [() => say([7n]), 2],
+      [() => say([7n]), 2],
+      [() => say([8n]), 3],
+      [() => say([], 'STOPPING'), 4],
+      [() => say([]), 4],
+    ] as const;
+    for (const [heartbeat, count] of told) {
+      heartbeat();
+      expect(news).toBe(count);
+    }
+    say([9n]);
+    expect(table.entries.get('n')?.silentPrimaries).toEqual([{ partition: 4, epoch: 9n }]);
+    // The next process has not said anything yet.
+    table.registered('n', 2n);
+    expect(table.entries.get('n')?.silentPrimaries).toEqual([]);
+  });
 });

@@ -4,6 +4,7 @@ import { EmbeddedConsensus } from '../../../../src/consensus/embedded-consensus.
 import { MemoryTopologyStore } from '../../../../src/consensus/memory-topology-store.ts';
 import type { CoordinatorServiceModules } from '../../../../src/node/coordinator/coordinator-service.ts';
 import { HeartbeatTable } from '../../../../src/node/coordinator/heartbeat-table.ts';
+import { PartitionKeeper } from '../../../../src/node/coordinator/partition-keeper.ts';
 import { defaultRateLimits, RateLimits } from '../../../../src/node/coordinator/rate-limits.ts';
 import type { CallContext } from '../../../../src/rpc/handlers.ts';
 import { Metrics } from '../../../../src/telemetry/metrics.ts';
@@ -46,10 +47,13 @@ export async function sampleCoordinator(
   const stopping = new AbortController();
   const consensus = await sampleConsensus(commands, options);
   const metrics = new Metrics();
+  const heartbeats = new HeartbeatTable({ clock });
+  const onChange = () => undefined;
   const modules = {
     nodeId: 'coordinator-1',
     consensus,
-    heartbeats: new HeartbeatTable({ clock }),
+    heartbeats,
+    partitions: new PartitionKeeper({ detectorTickMs: 250 }, { consensus, heartbeats, onChange, clock, log }),
     stopping: stopping.signal,
     clock,
     log,

@@ -7,13 +7,25 @@ import { call, follower, otherLeader, sampleCoordinator } from '../sample-coordi
 
 /** A formed cluster, and the request that gives partition 0 a second replica, which has caught up. */
 async function sample() {
-  const { modules } = await sampleCoordinator([], { topology: formedCluster() });
+  const formed = formedCluster();
+  const alone = formed.partitions.map((each) => ({ ...each, inSync: [each.primaryId], replicas: [each.primaryId] }));
+  const { modules } = await sampleCoordinator([], { topology: { ...formed, partitions: alone } });
   const before = modules.consensus.current();
   const current = partitionOf(before.partitions);
   const joins = ['metadata-1', 'metadata-2'].find((nodeId) => nodeId !== current.primaryId) ?? '';
   const members = [current.primaryId, joins];
   const partition = { ...current, inSync: [...members], replicas: [...members] };
-  return { modules, before, current, joins, request: { partition, generations: { [joins]: 1n }, audit } };
+  return {
+    modules,
+    before,
+    current,
+    joins,
+    request: { partition, generations: { [joins]: 1n }, acceptDataLoss: false, raiseEpoch: false, audit },
+  };
+}
+
+function messageOf(partition: Partition) {
+  return { ...partition, inSync: [...partition.inSync], replicas: [...partition.replicas] };
 }
 
 function partitionOf(partitions: readonly Partition[]): Partition {
@@ -46,6 +58,25 @@ describe('ChangePartition', () => {
     const asked = changePartition(modules)({ ...request, generations: { [joins]: 7n } }, call);
     await expect(asked).rejects.toMatchObject({ code: 'ZOMBIE_NODE', details: { nodeId: joins } });
     expect(modules.consensus.current()).toBe(before);
+  });
+
+  it('raises the epoch although the sets stay, when that is asked for', async () => {
+    const { modules, current, request } = await sample();
+    const { partition } = await changePartition(modules)(
+      { ...request, partition: messageOf(current), raiseEpoch: true },
+      call,
+    );
+    expect(partition).toEqual({ ...current, epoch: current.epoch + 1n });
+  });
+
+  it('lets an operator leave a set with too few members, who accepts what that may lose', async () => {
+    const { modules, request, current } = await sample();
+    const { partition } = await changePartition(modules)(request, call);
+    if (partition === undefined) throw new Error('no partition was answered');
+    const less = { ...request, generations: {}, partition: { ...partition, inSync: [current.primaryId] } };
+    await expect(changePartition(modules)(less, call)).rejects.toMatchObject({ code: 'UNSAFE' });
+    const forced = await changePartition(modules)({ ...less, acceptDataLoss: true }, call);
+    expect(forced.partition?.inSync).toEqual([current.primaryId]);
   });
 
   const many = Array.from({ length: 101 }, (_, at) => `n${at}`);

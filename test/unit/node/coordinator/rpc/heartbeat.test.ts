@@ -16,6 +16,7 @@ function request(reportedState: ReportedState = 'READY', changes: Partial<Heartb
     knownVersion: 0n,
     reportedState: encodeReportedState(reportedState),
     stats: undefined,
+    silentPrimaries: [],
     ...changes,
   };
 }
@@ -124,6 +125,13 @@ describe('Heartbeat', () => {
     expect(nodeOf(modules.consensus.current(), 'object-1').state).toBe('SUSPECT');
   });
 
+  it('keeps the primaries that the node does not hear', async () => {
+    const { modules } = await coordinatorWith('ACTIVE');
+    const silentPrimaries = [{ partition: 3, epoch: 9n }];
+    await heartbeat(modules)(request('READY', { silentPrimaries }), call);
+    expect(modules.heartbeats.entries.get('object-1')?.silentPrimaries).toEqual(silentPrimaries);
+  });
+
   it('keeps age, load and known version for people to look at', async () => {
     const { modules } = await coordinatorWith('ACTIVE');
     await heartbeat(modules)(request('READY', { knownVersion: 2n }), call);
@@ -179,6 +187,11 @@ describe('Heartbeat', () => {
     ['an id that cannot be', { nodeId: '' }, 'INVALID_ARGUMENT'],
     ['generation 0', { generationId: 0n }, 'INVALID_ARGUMENT'],
     ['a reported state from the future', { reportedState: 77 }, 'INVALID_ARGUMENT'],
+    [
+      'more silent primaries than there can be partitions',
+      { silentPrimaries: Array.from({ length: 4_097 }, (_, partition) => ({ partition, epoch: 1n })) },
+      'INVALID_ARGUMENT',
+    ],
   ])('refuses %s', async (_, changes, code) => {
     const { modules } = await coordinatorWith('ACTIVE');
     await expect(heartbeat(modules)(request('READY', changes), call)).rejects.toMatchObject({ code });

@@ -4,11 +4,13 @@ import { hasCode, StratumError } from '../../../../../src/base/errors.ts';
 import { registerNode } from '../../../../../src/node/coordinator/rpc/register-node.ts';
 import { encodeRegistration } from '../../../../../src/rpc/topology-codec.ts';
 import type { NodeRegistration } from '../../../../../src/topology/topology.ts';
+import { metadataCluster, plainNodes } from '../../../topology/planned-cluster.ts';
 import { register, sampleRegistration } from '../../../topology/sample-cluster.ts';
 import { call, follower, otherLeader, sampleCoordinator } from '../sample-coordinator.ts';
 
 const request = (changes: Partial<NodeRegistration> = {}) => ({
   node: encodeRegistration(sampleRegistration(changes)),
+  afterCleanStop: true,
 });
 
 describe('RegisterNode', () => {
@@ -58,9 +60,20 @@ describe('RegisterNode', () => {
     });
   });
 
+  it('without proof of a clean stop takes a metadata node out of the in-sync sets', async () => {
+    for (const afterCleanStop of [true, false]) {
+      const { modules } = await sampleCoordinator([], { topology: metadataCluster(plainNodes(3), { partitions: 3 }) });
+      const next = request({ id: 'm-1', roles: ['metadata'], generationId: 2n });
+      await registerNode(modules)({ ...next, afterCleanStop }, call);
+      const { partitions } = modules.consensus.current();
+      expect(partitions.some(({ inSync }) => inSync.includes('m-1'))).toBe(afterCleanStop);
+      expect(partitions.some(({ primaryId }) => primaryId === 'm-1')).toBe(false);
+    }
+  });
+
   it('refuses a request without a node', async () => {
     const { modules } = await sampleCoordinator();
-    await expect(registerNode(modules)({ node: undefined }, call)).rejects.toMatchObject({
+    await expect(registerNode(modules)({ ...request(), node: undefined }, call)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       details: { field: 'node' },
     });
@@ -84,7 +97,7 @@ describe('RegisterNode', () => {
         const version = modules.consensus.current().version;
         const known = new Map(modules.heartbeats.entries);
         try {
-          await registerNode(modules)({ node: { ...request().node, ...changes } }, call);
+          await registerNode(modules)({ ...request(), node: { ...request().node, ...changes } }, call);
         } catch (error) {
           if (!(error instanceof StratumError)) throw error;
           expect(['INVALID_ARGUMENT', 'ZOMBIE_NODE', 'UNSAFE']).toContain(error.code);
