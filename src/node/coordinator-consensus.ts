@@ -130,8 +130,8 @@ async function onEtcd(
 }
 
 function newTopology({ cluster, timings }: NodeConfig, random: Random) {
-  const { heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs } = timings;
-  const settings = { ...cluster, heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs };
+  const { heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs, metadataLeaseMs } = timings;
+  const settings = { ...cluster, heartbeatIntervalMs, suspectTimeoutMs, downTimeoutMs, metadataLeaseMs };
   return createTopology(randomHex(random, clusterIdBytes), settings);
 }
 

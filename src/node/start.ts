@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { explain } from '../base/errors.ts';
 import { Lifecycle, type Part } from '../base/lifecycle.ts';
 import type { Logger } from '../base/log.ts';
 import { type Random, systemRandom } from '../base/random.ts';
@@ -12,7 +13,7 @@ import { QuorumObjects } from '../replication/quorum-objects.ts';
 import type { GapSink } from '../replication/replica-gaps.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
-import { MetadataServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
+import { MetadataServiceService, ReplicationServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
 import { GrpcServer } from '../rpc/grpc-server.ts';
 import { receivedBytesMaxOf } from '../rpc/limits.ts';
 import { objectServiceDefinition } from '../rpc/object-service-definition.ts';
@@ -25,6 +26,7 @@ import { createLog } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { NodeRegistration, Topology } from '../topology/topology.ts';
+import { Announcement } from './announcement.ts';
 import type { CoordinatorNode } from './coordinator/coordinator.ts';
 import { buildConsensus } from './coordinator-consensus.ts';
 import { exposeBreakers, exposePool } from './expose-connections.ts';
@@ -32,10 +34,12 @@ import { exposeHints, hintMetrics } from './expose-hints.ts';
 import { exposeStore, storeMetrics } from './expose-store.ts';
 import { exposeTopology } from './expose-topology.ts';
 import type { Frontend } from './frontend/frontend.ts';
+import { handoverPart } from './handover-part.ts';
 import { hedgeMetrics } from './hedge-metrics.ts';
 import { keptNodeId } from './kept-node-id.ts';
 import { Membership } from './membership.ts';
 import type { MetadataNode } from './metadata/metadata-node.ts';
+import type { CoordinatorAuthority } from './metadata/replication/coordinator-authority.ts';
 import { MeteredObjects } from './metered-objects.ts';
 import { defaultNodeId, type NodeConfig, splitAddress } from './node-config.ts';
 import { nodeStats, type StatsSources } from './node-stats.ts';
@@ -107,7 +111,8 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
   );
   const metrics = lazily(async () => new (await import('../telemetry/metrics.ts')).Metrics());
   const watch = { clock, tracing, metrics: config.metricsListen === undefined ? undefined : await metrics() };
-  const parts: NodeParts = { ...modules, folder, channels, listener, view, client, metrics, watch };
+  const generationId = await folder.nextGeneration();
+  const parts: NodeParts = { ...modules, folder, generationId, channels, listener, view, client, metrics, watch };
 
   const object = roles.includes('object') ? await startObject(config, lifecycle, parts) : undefined;
   const metadata = roles.includes('metadata') ? await startMetadata(config, lifecycle, parts) : undefined;
@@ -125,7 +130,7 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
 
   const registration: NodeRegistration = {
     id: config.nodeId,
-    generationId: await folder.nextGeneration(),
+    generationId,
     roles,
     address: address(),
     httpUrl: frontend?.url ?? '',
@@ -135,6 +140,8 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
     softwareVersion: modules.version,
     capacityBytes: BigInt((await object?.stats())?.capacityBytes ?? 0),
   };
+  // Before the membership in the order of starts: its stop comes after the word that this process ends.
+  if (metadata !== undefined) await lifecycle.start(handoverPart(metadata.node, { clock }));
   const { refused } = await joinCluster(registration, lifecycle, { ...parts, object, metadata, frontend });
   listener.setServing(true);
   if (config.insecureListen) log.warn({ listen: config.listen }, 'listening without authentication or TLS');
@@ -151,6 +158,8 @@ function labelsOf({ roles, labels, object: { durability } }: NamedConfig): NodeC
 /** What the roles of a process share. */
 interface NodeParts extends NodeModules {
   readonly folder: DataFolder;
+  /** Of this process. */
+  readonly generationId: bigint;
   readonly channels: ChannelPool;
   readonly listener: GrpcServer;
   readonly view: TopologyView;
@@ -162,18 +171,27 @@ interface NodeParts extends NodeModules {
   readonly watch: ProcessWatch;
 }
 
+/** The metadata role, and what of it goes into heartbeats. */
+interface MetadataRole {
+  readonly node: MetadataNode;
+  readonly authority: CoordinatorAuthority;
+  readonly announcement: Announcement;
+}
+
 interface RoleParts extends NodeParts {
   readonly object: ObjectNode | undefined;
-  readonly metadata: MetadataNode | undefined;
+  readonly metadata: MetadataRole | undefined;
 }
 
 async function openFolder(
   config: NamedConfig,
   lifecycle: Lifecycle,
-  { clock, random }: NodeModules,
+  { clock, random, log }: NodeModules,
 ): Promise<DataFolder> {
   const folder = await DataFolder.open({ path: config.dataDir, nodeId: config.nodeId }, { clock, random });
-  await lifecycle.start({ name: 'data folder', stop: async () => folder.close() });
+  // Without the proof a metadata node only has to catch up first.
+  const noProof = (error: unknown) => log.warn({ error: explain(error) }, 'no proof of a clean stop was left');
+  await lifecycle.start({ name: 'data folder', stop: () => folder.close().catch(noProof) });
   return folder;
 }
 
@@ -207,16 +225,27 @@ async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: Nod
   return object;
 }
 
-async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<MetadataNode> {
-  const { clock, random, log, folder, listener, view } = parts;
-  const { MetadataNode } = await import('./metadata/metadata-node.ts');
-  const metadata = new MetadataNode(
-    { nodeId: config.nodeId, path: join(folder.path, 'metadata') },
-    { clock, random, log, topology: view },
+async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<MetadataRole> {
+  const { clock, random, log, folder, generationId, listener, view, channels, client } = parts;
+  const { nodeId } = config;
+  const [{ MetadataNode }, { CoordinatorAuthority }, { GrpcReplicaPeers }] = await Promise.all([
+    import('./metadata/metadata-node.ts'),
+    import('./metadata/replication/coordinator-authority.ts'),
+    import('./metadata/replication/grpc-replica-peers.ts'),
+  ]);
+  const announcement = new Announcement();
+  const authority = new CoordinatorAuthority({ nodeId }, { client, onSilent: () => announcement.make() });
+  const peers = new GrpcReplicaPeers({ topology: view, channels, clock });
+  // A renamed repository's names are in two partitions: the primary of one asks that of the other.
+  const names = new MetadataClient({}, { clock, random, topology: view, channels });
+  const node = new MetadataNode(
+    { nodeId, generationId, path: join(folder.path, 'metadata') },
+    { clock, random, log, topology: view, peers, authority, names },
   );
-  await lifecycle.start(metadata);
-  listener.add(MetadataServiceService, metadata.service);
-  return metadata;
+  await lifecycle.start(node);
+  listener.add(MetadataServiceService, node.service);
+  listener.add(ReplicationServiceService, node.replicationService);
+  return { node, authority, announcement };
 }
 
 async function buildCoordinator(
@@ -248,7 +277,7 @@ async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: R
   const { clock, random, log, version, folder, view, channels, metadata, watch } = parts;
   const { nodeId } = config;
   const nodes = await startNodeDirectory(lifecycle, parts);
-  const localMetadata = (id: string) => (id === nodeId ? metadata?.handlers : undefined);
+  const localMetadata = (id: string) => (id === nodeId ? metadata?.node.handlers : undefined);
   const gaps = await startHints(config, lifecycle, parts, nodes);
   const readObserver = watch.metrics === undefined ? undefined : hedgeMetrics(watch.metrics);
   const objects = new QuorumObjects({}, { clock, topology: view, nodes, gaps, readObserver });
@@ -318,11 +347,11 @@ async function joinCluster(
   lifecycle: Lifecycle,
   parts: RoleParts & { readonly frontend: Frontend | undefined },
 ): Promise<{ readonly refused: Promise<never> }> {
-  const { clock, random, log, folder, view, client } = parts;
+  const { clock, random, log, folder, view, client, metadata } = parts;
   const refused = Promise.withResolvers<never>();
   refused.promise.catch(() => undefined); // Whoever runs the process decides what a refusal means.
   const membership = new Membership(
-    { registration, clusterId: folder.clusterId },
+    { registration, clusterId: folder.clusterId, afterCleanStop: folder.wasCleanlyStopped },
     {
       client: client(),
       view,
@@ -331,12 +360,14 @@ async function joinCluster(
       log,
       ready: () => view.current() !== undefined,
       stats: nodeStats(statsSources(parts), { clock }),
+      silentPrimaries: () => metadata?.authority.silent ?? [],
       onRegistered: ({ clusterId }) => {
         folder.bindCluster(clusterId).catch((error: unknown) => refused.reject(error));
       },
       onRefused: (error) => refused.reject(error),
     },
   );
+  metadata?.announcement.madeBy(() => membership.announce());
   // The first topology makes the process ready: the cluster is to hear of it at once.
   const ended = view.subscribe(() => {
     ended();
@@ -353,7 +384,7 @@ function statsSources({
 }: RoleParts & { readonly frontend: Frontend | undefined }): StatsSources {
   return {
     ...(object === undefined ? {} : { object: () => object.stats() }),
-    ...(metadata === undefined ? {} : { metadata: async () => ({ repoCount: metadata.repoCount() }) }),
+    ...(metadata === undefined ? {} : { metadata: async () => ({ repoCount: metadata.node.repoCount() }) }),
     ...(frontend === undefined ? {} : { frontend: () => frontend.counters }),
   };
 }

@@ -9,7 +9,8 @@ import {
   type Repo,
   UpdateRefsRequest,
 } from '../../src/rpc/gen/stratum/v1/metadata.ts';
-import { command, id, pack } from '../unit/node/metadata/sample-metadata.ts';
+import { command, id, pack } from '../unit/node/metadata/sample-requests.ts';
+import { nameIn } from '../unit/node/metadata/sample-service.ts';
 
 const longName = `refs/heads/${'ä'.repeat(100)}/😀`;
 
@@ -54,7 +55,7 @@ export function describeMetadataApi(name: string, connect: () => Promise<Metadat
         [longName, 'ada'],
         ['refs/heads/main', 'ada'],
       ]);
-      expect(await api.deleteRepo({ name: repo.name, expectedId: repo.id })).toEqual({ deleted: true });
+      expect(await api.deleteRepo({ name: repo.name, expectedId: repo.id })).toMatchObject({ deleted: true });
       await expect(api.getRepo({ name: repo.name, includePacks: false })).rejects.toMatchObject({
         code: 'REPO_NOT_FOUND',
       });
@@ -115,6 +116,35 @@ export function describeMetadataApi(name: string, connect: () => Promise<Metadat
       expect(generations).toEqual([2n, 3n, 4n, 5n, 6n]);
     });
 
+    it('says "not modified" to each of many callers for whose repository it holds, and only to them', async () => {
+      const api = await connect();
+      const repos = await Promise.all([0, 1, 2, 3].map((partition) => newRepo(api, nameIn(partition))));
+      await api.renameRepo({ name: nameIn(0), expectedId: repos[0]?.id ?? '', newName: nameIn(1, 1) });
+      const named = [nameIn(1, 1), ...repos.slice(1).map((repo) => repo.name)];
+      const known = await Promise.all(
+        named.map(async (repo) => {
+          const answer = await api.getRefs(GetRefsRequest.create({ repo }));
+          if (answer.repo === undefined) throw new Error('the answer holds no repository');
+          return answer.repo;
+        }),
+      );
+      const asked = known.map(({ name: repo, id: ifRepoId, refsGeneration: ifGenerationNot }) =>
+        GetRefsRequest.create({ repo, ifRepoId, ifGenerationNot }),
+      );
+      const ask = () => Promise.all([...asked, ...asked].map((request) => api.getRefs(request)));
+      const unmodified = known.map((repo) => ({ notModified: true, repo, refs: [] }));
+      expect(await ask()).toEqual([...unmodified, ...unmodified]);
+      for (const [at, repo] of known.entries()) {
+        await api.updateRefs(pushTo(repo, at, { commands: [command('refs/heads/a', '', `${at}`)] }));
+        const answers = await ask();
+        const fates = answers.map(({ notModified, refs }) => (notModified ? '' : refs[0]?.objectId));
+        const expected = known.map((_, place) => (place <= at ? id(place) : ''));
+        expect(fates).toEqual([...expected, ...expected]);
+      }
+      const none = GetRefsRequest.create({ ...asked[0], repo: 'team/none' });
+      await expect(api.getRefs(none)).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' });
+    });
+
     it('lists the repositories of all partitions by name, page after page', async () => {
       const api = await connect();
       const names = Array.from({ length: 23 }, (_, at) => `team/${String(at).padStart(2, '0')}`);
@@ -133,6 +163,81 @@ export function describeMetadataApi(name: string, connect: () => Promise<Metadat
       } while (pageToken !== '');
       expect(seen).toEqual(names);
       expect(partitions.size).toBeGreaterThan(1);
+    });
+
+    it('renames a repository, wherever the names lead, and goes on with it under the new one', async () => {
+      const api = await connect();
+      const names = [nameIn(0), nameIn(1), nameIn(2), nameIn(0, 3), nameIn(3), nameIn(0)];
+      const repo = await newRepo(api, names[0]);
+      await api.updateRefs(pushTo(repo, 1, { commands: [command('refs/heads/a', '', '0')] }));
+      for (const [at, newName] of names.entries()) {
+        if (at === 0) continue;
+        const name = names[at - 1] ?? '';
+        await api.renameRepo({ name, expectedId: repo.id, newName });
+        const named = { ...repo, name: newName };
+        const commands = [command('refs/heads/a', `${at - 1}`, `${at}`)];
+        const { results } = await api.updateRefs(pushTo(named, at + 1, { commands }));
+        expect(results).toMatchObject([{ updated: true }]);
+        const read = await api.getRefs(GetRefsRequest.create({ repo: newName }));
+        expect(read).toMatchObject({ repo: { id: repo.id, name: newName }, refs: [{ objectId: id(at) }] });
+        await expect(api.getRepo({ name, includePacks: false })).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' });
+        const taken = await newRepo(api, name);
+        await expect(api.renameRepo({ name: newName, expectedId: repo.id, newName: name })).rejects.toMatchObject({
+          code: 'REPO_EXISTS',
+          details: { id: name },
+        });
+        await api.deleteRepo({ name, expectedId: taken.id });
+      }
+      const { repos } = await api.listRepos(ListReposRequest.create());
+      expect(repos.map(({ name: listed }) => listed)).toEqual([nameIn(0)]);
+    });
+
+    it('brings deleted repositories back, by id or by name', async () => {
+      const api = await connect();
+      const [one, two] = [await newRepo(api, nameIn(0)), await newRepo(api, nameIn(1))];
+      for (const { name: deleted, id: expectedId } of [one, two]) await api.deleteRepo({ name: deleted, expectedId });
+      const listed = await api.listRepos(ListReposRequest.create({ deleted: true }));
+      expect(listed.repos.map(({ id: repoId }) => repoId).sort()).toEqual([one.id, two.id].sort());
+      expect((await api.restoreRepo({ name: one.name })).repo).toEqual(one);
+      const moved = await api.restoreRepo({ id: two.id, newName: nameIn(2) });
+      expect(moved.repo).toMatchObject({ id: two.id, name: nameIn(2), partition: two.partition });
+      expect((await api.getRepo({ name: nameIn(2), includePacks: false })).repo).toEqual(moved.repo);
+      for (const gone of [api.restoreRepo({ id: one.id }), api.restoreRepo({ name: 'team/none' })]) {
+        await expect(gone).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' });
+      }
+    });
+
+    it('does not guess which of several deleted repositories of one name is meant', async () => {
+      const api = await connect();
+      const ids: string[] = [];
+      for (let times = 0; times < 2; times += 1) {
+        const repo = await newRepo(api);
+        await api.deleteRepo({ name: repo.name, expectedId: repo.id });
+        ids.push(repo.id);
+      }
+      await expect(api.restoreRepo({ name: 'team/app' })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(ids[0] ?? '?'),
+      });
+      await expect(api.restoreRepo({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect((await api.restoreRepo({ id: ids[1] ?? '' })).repo).toMatchObject({ id: ids[1] });
+    });
+
+    it('reads refs by prefix and the log of one ref', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      const commands = ['refs/heads/a', 'refs/tags/b'].map((ref) => command(ref, '', 'x'));
+      await api.updateRefs(pushTo(repo, 1, { commands }));
+      const { refs } = await api.getRefs(GetRefsRequest.create({ repo: repo.name, prefixes: ['refs/tags/'] }));
+      expect(refs.map((ref) => ref.name)).toEqual(['refs/tags/b']);
+      const { entries } = await api.getRepoLog(GetRepoLogRequest.create({ repo: repo.name, ref: 'refs/heads/a' }));
+      expect(entries.map(({ ref }) => ref)).toEqual(['refs/heads/a']);
+    });
+
+    it('gives a repeated creation the repository that it made', async () => {
+      const api = await connect();
+      const request = CreateRepoRequest.create({ name: 'team/app', requestId: Buffer.alloc(16, 1) });
+      expect(await api.createRepo(request)).toEqual(await api.createRepo(request));
     });
 
     it('ends a call whose caller has gone', async () => {

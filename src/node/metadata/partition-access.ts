@@ -1,5 +1,5 @@
-import type { Operation, OperationResults } from './state-machine/applied.ts';
 import type { StateReader } from './state.ts';
+import type { Operation, OperationResults } from './state-machine/applied.ts';
 
 /** How an operation is submitted. */
 export interface SubmitOptions {
@@ -11,7 +11,7 @@ export interface SubmitOptions {
 /**
  * The replicated partitions of a metadata node, as its RPCs see them. Every method throws, or rejects
  * with, NOT_PRIMARY (with who is), NOT_READY (nobody is yet, or the primary has just changed),
- * INSUFFICIENT_REPLICAS (the in-sync replicas do not answer) and SHUTTING_DOWN: with each of these for
+ * INSUFFICIENT_REPLICAS (the in-sync replicas do not answer), DISK_FULL and SHUTTING_DOWN: with each of these for
  * certain nothing was done.
  */
 export interface PartitionAccess {

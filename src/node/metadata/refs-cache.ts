@@ -14,13 +14,10 @@ const defaultRefsMax = 400_000;
 
 /**
  * The refs of the repositories read last, so that a repository with many is not read whole from disk
- * after each push. Truth is the generation in the store: an entry counts only when it has exactly
- * that. Changes are staged before their commit, and taken over by whoever first sees the
- * committed generation; those of a commit that failed are dropped.
+ * after each push. Truth is the generation in the state: an entry counts only when it has exactly that.
  */
 export class RefsCache {
   readonly #entries: LRUCache<string, CachedRefs>;
-  readonly #staged = new Map<string, RefsChange[]>();
 
   constructor(options: { readonly refsMax?: number } = {}) {
     this.#entries = new LRUCache({
@@ -29,50 +26,20 @@ export class RefsCache {
     });
   }
 
-  /** The refs of a repository as just read from the store; `readAll` reads them in the same moment. */
+  /** The refs of a repository as just read from the state; `readAll` reads them in the same moment. */
   read({ id, refsGeneration }: Repo, readAll: () => readonly Ref[]): readonly Ref[] {
-    const known = this.#advance(id, refsGeneration);
-    if (known !== undefined) return known.refs;
+    const known = this.#entries.get(id);
+    if (known?.generation === refsGeneration) return known.refs;
     const refs = readAll();
     this.#entries.set(id, { generation: refsGeneration, refs });
     return refs;
   }
 
-  /** Changes that are about to be committed. */
-  stage(changes: readonly RefsChange[]): void {
-    for (const change of changes) {
-      const staged = this.#staged.get(change.repoId) ?? [];
-      this.#staged.set(change.repoId, [...staged, change]);
-    }
-  }
-
-  /** The staged changes are committed. */
-  settle(changes: readonly RefsChange[]): void {
-    for (const { repoId, toGeneration } of changes) this.#advance(repoId, toGeneration);
-    this.drop(changes);
-  }
-
-  /** The staged changes did not happen. */
-  drop(changes: readonly RefsChange[]): void {
-    const gone = new Set(changes);
-    for (const { repoId } of changes) {
-      const left = this.#staged.get(repoId)?.filter((change) => !gone.has(change)) ?? [];
-      if (left.length === 0) this.#staged.delete(repoId);
-      else this.#staged.set(repoId, left);
-    }
-  }
-
-  /** The entry at a committed generation, reached by staged changes where it is older. */
-  #advance(repoId: string, generation: bigint): CachedRefs | undefined {
-    let entry = this.#entries.get(repoId);
-    if (entry === undefined || entry.generation > generation) return undefined;
-    for (const change of this.#staged.get(repoId) ?? []) {
-      if (entry.generation === generation) break;
-      if (change.fromGeneration !== entry.generation) continue;
-      entry = { generation: change.toGeneration, refs: applyRefChanges(entry.refs, change.refs) };
-      this.#entries.set(repoId, entry);
-    }
-    return entry.generation === generation ? entry : undefined;
+  /** A repository's refs have changed. */
+  applied({ repoId, fromGeneration, toGeneration, refs }: RefsChange): void {
+    const known = this.#entries.get(repoId);
+    if (known?.generation !== fromGeneration) return;
+    this.#entries.set(repoId, { generation: toGeneration, refs: applyRefChanges(known.refs, refs) });
   }
 }
 

@@ -1,15 +1,40 @@
 import { StratumError } from '../../base/errors.ts';
 import { formatOfId, type ObjectFormat, zeroId } from '../../git/object-id.ts';
-import { type PackRef, type Ref, type Repo, ObjectFormat as WireFormat } from '../../rpc/gen/stratum/v1/metadata.ts';
+import {
+  type NameAlias,
+  type PackRef,
+  type Ref,
+  type Repo,
+  ObjectFormat as WireFormat,
+} from '../../rpc/gen/stratum/v1/metadata.ts';
 import { prefixRange, type StateReader } from './state.ts';
-import { packPrefix, refKey, refNameOf, refPrefix, repoKey } from './state-keys.ts';
-import { decodePack, decodeRef, decodeRepo, type StoredRepo } from './state-records.ts';
+import { aliasKey, deletedRepoKey, isRepoId, packPrefix, refKey, refNameOf, refPrefix, repoKey } from './state-keys.ts';
+import { decodeAlias, decodePack, decodeRef, decodeRepo, type StoredRepo } from './state-records.ts';
 
-/** A repository by name; REPO_NOT_FOUND. */
+/** A repository by name; REPO_MOVED when the name is kept for one of another partition, REPO_NOT_FOUND. */
 export function readRepo(state: StateReader, name: string): StoredRepo {
+  const stored = findRepo(state, name);
+  if (stored !== undefined) return stored;
+  const alias = findAlias(state, name);
+  throw alias === undefined ? repoNotFound(name) : repoMoved(name, alias.home);
+}
+
+/** A repository of this partition by name. */
+export function findRepo(state: StateReader, name: string): StoredRepo | undefined {
   const bytes = state.get(repoKey(name));
-  if (bytes === undefined) throw repoNotFound(name);
-  return decodeRepo(bytes);
+  return bytes === undefined ? undefined : decodeRepo(bytes);
+}
+
+/** A deleted repository that is still kept. */
+export function findDeletedRepo(state: StateReader, repoId: string): StoredRepo | undefined {
+  const bytes = isRepoId(repoId) ? state.get(deletedRepoKey(repoId)) : undefined;
+  return bytes === undefined ? undefined : decodeRepo(bytes);
+}
+
+/** For which repository of another partition a name is kept. */
+export function findAlias(state: StateReader, name: string): NameAlias | undefined {
+  const bytes = state.get(aliasKey(name));
+  return bytes === undefined ? undefined : decodeAlias(bytes);
 }
 
 /** A repository that must still be the one with `repoId`; REPO_NOT_FOUND when it was deleted, or made again. */
@@ -22,6 +47,11 @@ export function readRepoWithId(state: StateReader, name: string, repoId: string)
     { kind: 'repository', id: name },
     { hint: 'read the repository again and decide anew' },
   );
+}
+
+/** The error for a name that is kept for a repository of another partition. */
+export function repoMoved(name: string, partition: number): StratumError<'REPO_MOVED'> {
+  return new StratumError('REPO_MOVED', `repository ${name} is in partition ${partition}`, { partition });
 }
 
 export function repoNotFound(name: string): StratumError<'REPO_NOT_FOUND'> {

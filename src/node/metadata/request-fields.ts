@@ -1,13 +1,17 @@
 import { type InvalidArgumentDetails, StratumError } from '../../base/errors.ts';
 import { oidBytes } from '../../base/oid.ts';
-import { refNameFault } from '../../git/ref-name.ts';
+import { refNameBytesMax, refNameFault } from '../../git/ref-name.ts';
 import { parseRepoName } from '../../git/repo-name.ts';
 import type { PackRef } from '../../rpc/gen/stratum/v1/metadata.ts';
+import type { PartitionAccess } from './partition-access.ts';
 import { isPackName } from './repo-state.ts';
 
-/** A push id: long enough not to be met twice, short enough for a key. */
-const pushIdBytesMin = 16;
-const pushIdBytesMax = 64;
+/** The id of a request: long enough not to be met twice, short enough for a key. */
+const requestIdBytesMin = 16;
+const requestIdBytesMax = 64;
+
+/** As many as git's own server takes before it sends everything. */
+const refPrefixesMax = 65_536;
 
 /** Who pushed, for the log. */
 const actorBytesMax = 512;
@@ -29,11 +33,28 @@ export function checkHead(head: string): string {
   );
 }
 
-/** A push id; INVALID_ARGUMENT. */
-export function checkPushId(pushId: Buffer): Buffer {
-  if (pushId.length >= pushIdBytesMin && pushId.length <= pushIdBytesMax) return pushId;
-  const expected = `${pushIdBytesMin} to ${pushIdBytesMax} bytes`;
-  throw invalid('push_id', `push_id has ${pushId.length} bytes, expected ${expected}`, expected);
+/** An id that a caller draws, for a push or another request; INVALID_ARGUMENT. */
+export function checkRequestId(requestId: Buffer, field: string): Buffer {
+  if (requestId.length >= requestIdBytesMin && requestId.length <= requestIdBytesMax) return requestId;
+  const expected = `${requestIdBytesMin} to ${requestIdBytesMax} bytes`;
+  throw invalid(field, `${field} has ${requestId.length} bytes, expected ${expected}`, expected);
+}
+
+/** The partition to look for a repository in: the one that the request names, otherwise the one that its name leads to. */
+export function homeOf(
+  partitions: Pick<PartitionAccess, 'partitionOf'>,
+  name: string,
+  home: number | undefined,
+): number {
+  return home ?? partitions.partitionOf(name);
+}
+
+/** Beginnings of ref names; INVALID_ARGUMENT. */
+export function checkRefPrefixes(prefixes: readonly string[]): void {
+  const expected = `at most ${refPrefixesMax} of at most ${refNameBytesMax} bytes`;
+  if (prefixes.length > refPrefixesMax) throw invalid('prefixes', `there are ${prefixes.length} prefixes`, expected);
+  if (prefixes.every((prefix) => Buffer.byteLength(prefix) <= refNameBytesMax)) return;
+  throw invalid('prefixes', 'a prefix is longer than the name of any ref', expected);
 }
 
 /** Who pushed; INVALID_ARGUMENT. */

@@ -10,16 +10,26 @@ import { prefixRange, type StateEntry } from './state.ts';
 const rows = {
   /** Answer to a push: a<repo><push id>. */
   pushAnswer: 'a',
+  /** A deleted repository that is still kept: d<repo>. */
+  deletedRepo: 'd',
   /** When an answer may go: e<milliseconds, 8 bytes><repo><push id>. */
   pushExpiry: 'e',
   /** A ref: f<repo><name>. */
   ref: 'f',
   /** Changes of refs by one push, for GetRepoLog: g<repo><position of the first>. */
   change: 'g',
+  /** A rename that has begun: i<repo>. */
+  intent: 'i',
+  /** A name that is kept for a repository of another partition: l<name>. */
+  alias: 'l',
+  /** The last replacement of packs: m<repo>. */
+  packsReplacement: 'm',
   /** Position of a pack by its name: n<repo><name>. */
   packName: 'n',
   /** A pack: p<repo><position>. */
   pack: 'p',
+  /** When a deleted repository goes: q<milliseconds, 8 bytes><repo>. */
+  purge: 'q',
   /** A repository: r<name>. */
   repo: 'r',
   /** Counts over the partition: t. */
@@ -29,6 +39,7 @@ const rows = {
 /** Hex digits of a repository's id. */
 export const repoIdDigits = 32;
 
+const repoIdPattern = /^[0-9a-f]{32}$/;
 const repoIdBytes = repoIdDigits / 2;
 const positionBytes = 12;
 const timeBytes = 8;
@@ -54,6 +65,44 @@ export function repoRange(prefix: string, after: string): { readonly start: Buff
   // The shortest key above that of `after` is the same with a zero byte.
   const resume = Buffer.concat([repoKey(after), Buffer.alloc(1)]);
   return { start: resume.compare(start) > 0 ? resume : start, end };
+}
+
+/** Whether a text can be the id of a repository. */
+export function isRepoId(text: string): boolean {
+  return repoIdPattern.test(text);
+}
+
+export function aliasKey(name: string): Buffer {
+  return Buffer.from(rows.alias + name);
+}
+
+export function intentKey(repoId: string): Buffer {
+  return repoPrefix(rows.intent, repoId);
+}
+
+export function deletedRepoKey(repoId: string): Buffer {
+  return repoPrefix(rows.deletedRepo, repoId);
+}
+
+/** All deleted repositories, by id. */
+export const deletedRepoRange = prefixRange(Buffer.from(rows.deletedRepo));
+
+export function purgeKey(atMs: bigint, repoId: string): Buffer {
+  return Buffer.concat([timePrefix(rows.purge, atMs), Buffer.from(repoId, 'hex')]);
+}
+
+/** The purges that are due before a moment. */
+export function purgeRange(beforeMs: bigint): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: timePrefix(rows.purge, 0n), end: timePrefix(rows.purge, beforeMs) };
+}
+
+/** The repository's id at the end of a purge's key. */
+export function repoIdOfPurgeKey(key: Buffer): string {
+  return key.toString('hex', 1 + timeBytes);
+}
+
+export function packsReplacementKey(repoId: string): Buffer {
+  return repoPrefix(rows.packsReplacement, repoId);
 }
 
 /** What all refs of a repository begin with. */
@@ -142,8 +191,12 @@ function decodePosition(bytes: Buffer): Position {
 }
 
 function pushExpiryPrefix(atMs: bigint): Buffer {
+  return timePrefix(rows.pushExpiry, atMs);
+}
+
+function timePrefix(row: string, atMs: bigint): Buffer {
   const bytes = Buffer.alloc(1 + timeBytes);
-  bytes.write(rows.pushExpiry);
+  bytes.write(row);
   bytes.writeBigUInt64BE(atMs, 1);
   return bytes;
 }

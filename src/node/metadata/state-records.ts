@@ -1,10 +1,14 @@
 import { asStratumError, StratumError } from '../../base/errors.ts';
 import {
   GetRepoLogResponse,
+  NameAlias,
   PackRef,
+  PacksReplacement,
   type Ref,
+  RenameIntent,
   Repo,
   RepoLogEntry,
+  RepoRecord,
   UpdateRefsResponse,
 } from '../../rpc/gen/stratum/v1/metadata.ts';
 
@@ -15,11 +19,20 @@ import {
  */
 const recordVersion = 1;
 
+/** A repository is a RepoRecord since it has more than its refs' size beside it: version 1 is that size and a Repo. */
+const repoRecordVersion = 2;
+
 /** A repository as it is stored. */
 export interface StoredRepo {
   readonly repo: Repo;
   /** What its refs take in an answer, in bytes; bounded so that GetRefs always fits into one message. */
   readonly refBytes: number;
+  /** What its name is reserved with in the partition that the name leads to; empty when that is its own. */
+  readonly nameToken: Buffer;
+  /** The request that created it; empty when it had no id. */
+  readonly requestId: Buffer;
+  /** Its content is being removed: it cannot be restored any more. */
+  readonly purging: boolean;
 }
 
 /** The answer to a push as it is stored. */
@@ -33,15 +46,51 @@ export interface StoredAnswer {
 
 const digestBytes = 32;
 
-export function encodeRepo({ repo, refBytes }: StoredRepo): Buffer {
-  return record(bigEndian(BigInt(refBytes)), Repo.encode(repo).finish());
+export function encodeRepo({ refBytes, ...stored }: StoredRepo): Buffer {
+  const record = RepoRecord.encode({ ...stored, refBytes: BigInt(refBytes) }).finish();
+  return Buffer.concat([Buffer.of(repoRecordVersion), record]);
 }
 
 export function decodeRepo(bytes: Buffer): StoredRepo {
-  return decode('a repository', bytes, (content) => ({
+  const what = 'a repository';
+  if (bytes[0] !== repoRecordVersion) return decode(what, bytes, decodeFirstRepo);
+  const { repo, refBytes, nameToken, requestId, purging } = read(what, bytes, (content) => RepoRecord.decode(content));
+  if (repo === undefined) throw corrupt(what, bytes);
+  return { repo, refBytes: Number(refBytes), nameToken, requestId, purging };
+}
+
+function decodeFirstRepo(content: Buffer): StoredRepo {
+  return {
     refBytes: Number(content.readBigUInt64BE(0)),
     repo: Repo.decode(content.subarray(8)),
-  }));
+    nameToken: Buffer.alloc(0),
+    requestId: Buffer.alloc(0),
+    purging: false,
+  };
+}
+
+export function encodeAlias(alias: NameAlias): Buffer {
+  return record(NameAlias.encode(alias).finish());
+}
+
+export function decodeAlias(bytes: Buffer): NameAlias {
+  return decode('a reserved name', bytes, (content) => NameAlias.decode(content));
+}
+
+export function encodeIntent(intent: RenameIntent): Buffer {
+  return record(RenameIntent.encode(intent).finish());
+}
+
+export function decodeIntent(bytes: Buffer): RenameIntent {
+  return decode('a rename', bytes, (content) => RenameIntent.decode(content));
+}
+
+export function encodePacksReplacement(replacement: PacksReplacement): Buffer {
+  return record(PacksReplacement.encode(replacement).finish());
+}
+
+export function decodePacksReplacement(bytes: Buffer): PacksReplacement {
+  return decode('a replacement of packs', bytes, (content) => PacksReplacement.decode(content));
 }
 
 export function encodeRef({ objectId, peeledId }: Pick<Ref, 'objectId' | 'peeledId'>): Buffer {
@@ -127,10 +176,14 @@ function bigEndian(value: bigint): Buffer {
   return bytes;
 }
 
-function decode<T>(what: string, bytes: Buffer, read: (content: Buffer) => T): T {
+function decode<T>(what: string, bytes: Buffer, decodeContent: (content: Buffer) => T): T {
   if (bytes[0] !== recordVersion) throw corrupt(what, bytes);
+  return read(what, bytes, decodeContent);
+}
+
+function read<T>(what: string, bytes: Buffer, decodeContent: (content: Buffer) => T): T {
   try {
-    return read(bytes.subarray(1));
+    return decodeContent(bytes.subarray(1));
   } catch (error) {
     throw corrupt(what, bytes, error);
   }

@@ -17,7 +17,7 @@ describe('the name that a data folder keeps', () => {
   it('is the name of the node that made it', async () => {
     const path = join(folder.path, 'data');
     const modules = { clock: systemClock, random: systemRandom };
-    (await DataFolder.open({ path, nodeId: 'object-7' }, modules)).close();
+    await (await DataFolder.open({ path, nodeId: 'object-7' }, modules)).close();
     expect(await keptNodeId(path)).toBe('object-7');
   });
 

@@ -33,9 +33,20 @@ describe('the configuration of a node', () => {
       heartbeatIntervalMs: 10_000,
       suspectTimeoutMs: 30_000,
       downTimeoutMs: 60_000,
+      metadataLeaseMs: 3_000,
     });
+    expect(config.cluster.metadataReplicas).toBe(3);
     expect(config.cluster).toMatchObject({ replicationFactor: 3, writeQuorum: 2, bootstrapExpectObject: 3 });
     expect(config.listen).toBe('127.0.0.1:0');
+  });
+
+  it.each([0, 10])('refuses %s metadata replicas', (count) => {
+    expect(() => load({ flags: { 'cluster.metadataReplicas': count } })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        details: expect.objectContaining({ field: 'cluster.metadataReplicas' }),
+      }),
+    );
   });
 
   it('lets a flag win over a variable and a variable over the file', () => {

@@ -6,6 +6,8 @@ export interface ProposedChange {
   readonly partition: Partition;
   /** The generation of every node that this adds to the in-sync set. */
   readonly generations: ReadonlyMap<string, bigint>;
+  /** The sets are as they were: only the epoch is to rise, so that nothing of what was asked before can still be carried out. */
+  readonly raisesEpoch: boolean;
   /** Why, for people. */
   readonly reason: string;
 }

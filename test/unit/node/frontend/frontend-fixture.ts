@@ -7,6 +7,7 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import type { LogFields, Logger } from '../../../../src/base/log.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { MiB } from '../../../../src/base/units.ts';
+import type { MetadataApi } from '../../../../src/client/metadata-api.ts';
 import { Frontend, type FrontendOptions } from '../../../../src/node/frontend/frontend.ts';
 import { MemoryMetadata } from './memory-metadata.ts';
 import { MemoryObjects } from './memory-objects.ts';
@@ -58,7 +59,11 @@ const environment = {
   GIT_COMMITTER_EMAIL: 'a@example.org',
 };
 
-export async function startFixture(options: Partial<FrontendOptions> = {}): Promise<Fixture> {
+/** A frontend over metadata in memory, or over another metadata service. */
+export async function startFixture(
+  options: Partial<FrontendOptions> = {},
+  service?: { readonly metadata: MetadataApi },
+): Promise<Fixture> {
   const folder = mkdtempSync(join(tmpdir(), 'frontend-'));
   const metadata = new MemoryMetadata();
   const objects = new MemoryObjects();
@@ -75,7 +80,7 @@ export async function startFixture(options: Partial<FrontendOptions> = {}): Prom
       gitProcessesMax: 4,
     };
     const modules = { clock: systemClock, random: systemRandom, log, metadata, objects, ready: () => true };
-    const started = new Frontend({ ...defaults, ...overrides }, modules);
+    const started = new Frontend({ ...defaults, ...overrides }, { ...modules, ...service });
     await started.start();
     return started;
   };

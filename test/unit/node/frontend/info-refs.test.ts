@@ -45,6 +45,20 @@ describe('info/refs', () => {
     );
   });
 
+  it('asks the metadata primary once, which sends refs only when they have changed', async () => {
+    const work = await makeWork(fixture.folder);
+    await gitOk(work, ['push', '-q', fixture.url(), 'main']);
+    const first = await ask('git-upload-pack', '');
+    Object.assign(fixture.metadata, { calls: [], refsAnswered: [] });
+    expect((await ask('git-upload-pack', '')).body).toEqual(first.body);
+    expect(fixture.metadata.calls).toEqual(['getRefs']);
+    expect(fixture.metadata.refsAnswered).toEqual([0]);
+    await gitOk(work, ['push', '-q', fixture.url(), 'main:refs/heads/next']);
+    const later = await ask('git-upload-pack', '');
+    expect(later.text.replace(/[0-9a-f]{44} refs\/heads\/next\n/, '')).toBe(first.text);
+    expect(later.text).toContain('refs/heads/next');
+  });
+
   it('lets a push to a missing repository begin only where pushes create', async () => {
     expect(await ask('git-receive-pack', '')).toMatchObject({ status: 200 });
     expect(await ask('git-upload-pack', '')).toMatchObject({ status: 404 });

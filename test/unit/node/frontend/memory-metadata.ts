@@ -20,6 +20,8 @@ export class MemoryMetadata implements MetadataApi {
   readonly repos = new Map<string, StoredRepo>();
   readonly calls: string[] = [];
   readonly updates: UpdateRefsRequest[] = [];
+  /** Refs in each answer of GetRefs; none in "not modified". */
+  readonly refsAnswered: number[] = [];
   /** Called before each call; what it throws is the call's error. */
   before: (call: string) => Promise<void> | void = () => undefined;
   /** Called after a swap was applied and before it is answered. */
@@ -66,9 +68,11 @@ export class MemoryMetadata implements MetadataApi {
     await this.#enter('getRefs');
     const { repo, refs } = this.#find(name);
     if (ifRepoId === repo.id && ifGenerationNot === repo.refsGeneration) {
+      this.refsAnswered.push(0);
       return { notModified: true, repo: { ...repo }, refs: [] };
     }
     const sorted = [...refs.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+    this.refsAnswered.push(sorted.length);
     return { notModified: false, repo: { ...repo }, refs: sorted };
   };
 
@@ -92,6 +96,14 @@ export class MemoryMetadata implements MetadataApi {
     stored.packs = [...stored.packs.filter((pack) => !remove.includes(pack.name)), ...add];
     stored.repo.packsGeneration += 1n;
     return { packsGeneration: stored.repo.packsGeneration };
+  };
+
+  restoreRepo: MetadataApi['restoreRepo'] = async () => {
+    throw new StratumError('UNIMPLEMENTED', 'not in this fake');
+  };
+
+  renameRepo: MetadataApi['renameRepo'] = async () => {
+    throw new StratumError('UNIMPLEMENTED', 'not in this fake');
   };
 
   getRepoLog: MetadataApi['getRepoLog'] = async () => {

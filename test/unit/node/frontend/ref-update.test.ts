@@ -55,11 +55,17 @@ describe('updateRefs', () => {
   });
 
   it.each([
-    [new StratumError('DEADLINE_EXCEEDED', 'slow', { endpoint: 'm' }), /^outcome unknown: slow; fetch/],
+    [new StratumError('DEADLINE_EXCEEDED', 'slow', { endpoint: 'm' }), /^outcome unknown: slow; look whether it was/],
     [new StratumError('UNREACHABLE', 'reset', { endpoint: 'm' }), /^outcome unknown: reset/],
     [new Error('a bug'), /^outcome unknown: a bug/],
-    [new StratumError('REPO_NOT_FOUND', 'gone', { kind: 'repository', id: 'x' }), /^not updated: gone/],
-    [new StratumError('OVERLOADED', 'full', { retryAfterMs: 1 }), /^not updated: full/],
+    [new StratumError('REPO_NOT_FOUND', 'gone', { kind: 'repository', id: 'x' }), /^not updated: gone$/],
+    [new StratumError('OVERLOADED', 'full', { retryAfterMs: 1 }), /^not updated: full; try again$/],
+    [new StratumError('NOT_READY', 'no primary', { what: 'partition 1' }), /^not updated: no primary; try again$/],
+    [new StratumError('SHUTTING_DOWN', 'it stops'), /^not updated: it stops; try again$/],
+    [
+      new StratumError('INSUFFICIENT_REPLICAS', '1 of 2 on disk', { required: 2, achieved: 1, nodes: [] }),
+      /^not updated: 1 of 2 on disk; try again$/,
+    ],
   ])('tells an unknown outcome from a certain failure: %s', async (error, words) => {
     const { metadata, modules, update, commands } = prepared();
     metadata.before = (call) => {
@@ -73,9 +79,20 @@ describe('updateRefs', () => {
   it('refuses a repository that was created in another format meanwhile', async () => {
     const { metadata, modules, update, commands } = prepared();
     await metadata.createRepo({ name: 'o/n', objectFormat: 2, head: '' });
-    await expect(updateRefs(update, commands('refs/heads/x'), modules)).rejects.toMatchObject({
-      code: 'PROTOCOL_ERROR',
-    });
+    const wanted = commands('refs/heads/x');
+    expect(await updateRefs(update, wanted, modules)).toBeUndefined();
+    expect(wanted[0]?.error).toMatch(/^not updated: repository o\/n was created with sha256 meanwhile/);
+    expect(metadata.updates).toEqual([]);
+  });
+
+  it('when the repository may or may not have been created, no ref was updated for certain', async () => {
+    const { metadata, modules, update, commands } = prepared();
+    metadata.before = () => {
+      throw new StratumError('DEADLINE_EXCEEDED', 'CreateRepo: no answer', { endpoint: 'm' });
+    };
+    const wanted = commands('refs/heads/x');
+    expect(await updateRefs(update, wanted, modules)).toBeUndefined();
+    expect(wanted[0]?.error).toBe('not updated: CreateRepo: no answer; try again');
     expect(metadata.updates).toEqual([]);
   });
 });

@@ -135,6 +135,18 @@ describe('ls-refs', () => {
     expect(readdirSync(join(fixture.folder, 'cache-1', 'repositories'))).toEqual([]);
   });
 
+  it('and fetches each ask the metadata primary once, and again are told that nothing is new', async () => {
+    await ask(lines('command=ls-refs', '|', 'peel', '.'));
+    await ask(fetchTip());
+    fixture.metadata.calls.length = 0;
+    const first = await ask(lines('command=ls-refs', '|', 'peel', '.'));
+    expect(fixture.metadata.calls).toEqual(['getRefs']);
+    await ask(fetchTip());
+    expect(fixture.metadata.calls).toEqual(['getRefs', 'getRefs']);
+    expect(fixture.metadata.refsAnswered.slice(-2)).toEqual([0, 0]);
+    expect(first.text).toContain('refs/heads/main');
+  });
+
   it('sees every push that ended before it began', async () => {
     for (let at = 0; at < 5; at += 1) {
       const next = await commit(work, `more-${at}.txt`, 'x');
@@ -149,6 +161,7 @@ describe('a request that is wrong', () => {
     [['command=teleport', '.'], "ERR invalid command 'teleport'"],
     [['command=fetch', 'wings', '.'], "ERR unknown capability 'wings'"],
     [['command=ls-refs', 'object-format=sha256', '|', '.'], 'ERR mismatched object format: server sha1; client sha256'],
+    [['command=fetch', 'object-format=sha256', '|', '.'], 'ERR mismatched object format: server sha1; client sha256'],
     [['command=ls-refs', '|', 'teleport', '.'], "ERR unexpected line: 'teleport'"],
     [['agent=x', '.'], 'ERR no command requested'],
   ])('%j is answered with %s', async (texts, expected) => {

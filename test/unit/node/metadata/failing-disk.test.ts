@@ -4,10 +4,10 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { bundledChild } from './bundled-child.ts';
 import type { RefusalReport } from './push-until-refused.ts';
-import { sampleMetadata, temporaryFolder } from './sample-metadata.ts';
+import { command, sampleMetadata, temporaryFolder } from './sample-metadata.ts';
 
 describe('a metadata node whose disk takes no more', () => {
-  it('refuses the push whole, lives on, and takes what still fits', async () => {
+  it('leaves open what it has accepted, refuses what comes then, reads on, and has all that it acknowledged when there is room', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'store');
     const child = await bundledChild('push-until-refused.ts', folder);
@@ -17,12 +17,16 @@ describe('a metadata node whose disk takes no more', () => {
     const report: RefusalReport = JSON.parse(stdout);
     expect(report).toEqual({
       accepted: expect.any(Number),
-      refusal: expect.stringMatching(/^(INTERNAL|DISK_FULL)$/),
-      small: 'ok',
-      refCount: report.accepted * 500 + 1,
+      refusal: 'CANCELLED',
+      small: expect.stringMatching(/^(INTERNAL|DISK_FULL)$/),
+      refCount: report.accepted * 500,
     });
     expect(report.accepted).toBeGreaterThan(0);
     const { calls } = await sampleMetadata({ path });
-    expect((await calls.getRefs({ repo: 'team/app' })).refs).toHaveLength(report.refCount);
+    const { refs, repo } = await calls.getRefs({ repo: 'team/app' });
+    expect(refs).toHaveLength(report.refCount);
+    const commands = [command('refs/heads/small', '', '1')];
+    const { results } = await calls.updateRefs({ repo: 'team/app', repoId: repo?.id ?? '', commands });
+    expect(results).toMatchObject([{ updated: true }]);
   });
 });

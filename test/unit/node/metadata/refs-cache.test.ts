@@ -34,54 +34,43 @@ describe('RefsCache', () => {
     expect(store.reads).toBe(1);
   });
 
-  it('follows committed changes without reading again', () => {
+  it('follows applied changes without reading again', () => {
     const cache = new RefsCache();
     const store = reader([ref('a'), ref('c')]);
     cache.read(repoAt(1n), store.readAll);
-    const changes = [
-      change(1n, [['b', ref('b')]]),
+    cache.applied(change(1n, [['b', ref('b')]]));
+    cache.applied(
       change(2n, [
         ['a', undefined],
         ['c', ref('c', '2')],
       ]),
-    ];
-    cache.stage(changes);
-    cache.settle(changes);
+    );
     expect(cache.read(repoAt(3n), store.readAll)).toEqual([ref('b'), ref('c', '2')]);
     expect(store.reads).toBe(1);
   });
 
-  it('shows a staged change to nobody who reads the generation before it', () => {
+  it('leaves what an earlier reader was given as it was', () => {
     const cache = new RefsCache();
-    const store = reader([ref('a')]);
-    cache.read(repoAt(1n), store.readAll);
-    cache.stage([change(1n, [['a', undefined]])]);
-    expect(cache.read(repoAt(1n), store.readAll)).toEqual([ref('a')]);
+    const given = cache.read(repoAt(1n), () => [ref('a')]);
+    cache.applied(change(1n, [['a', undefined]]));
+    expect(given).toEqual([ref('a')]);
   });
 
-  it('shows a staged change to whoever sees its generation committed before the queue was told', () => {
+  it('does not take a change for the next one that does not follow on what it has', () => {
     const cache = new RefsCache();
-    const store = reader([ref('a')]);
-    cache.read(repoAt(1n), store.readAll);
-    const changes = [change(1n, [['b', ref('b')]])];
-    cache.stage(changes);
-    expect(cache.read(repoAt(2n), store.readAll)).toEqual([ref('a'), ref('b')]);
-    cache.settle(changes);
-    expect(cache.read(repoAt(2n), store.readAll)).toEqual([ref('a'), ref('b')]);
+    const store = reader([ref('a'), ref('b'), ref('c')]);
+    cache.read(repoAt(1n), () => [ref('a')]);
+    cache.applied(change(2n, [['c', ref('c')]]));
+    expect(cache.read(repoAt(3n), store.readAll)).toEqual([ref('a'), ref('b'), ref('c')]);
     expect(store.reads).toBe(1);
   });
 
-  it('forgets the changes of a commit that failed, whose generation another one takes', () => {
+  it('takes up nothing of a repository that nobody has read', () => {
     const cache = new RefsCache();
-    const store = reader([ref('a')]);
-    cache.read(repoAt(1n), store.readAll);
-    const failed = [change(1n, [['lost', ref('lost')]])];
-    cache.stage(failed);
-    cache.drop(failed);
-    const next = [change(1n, [['kept', ref('kept')]])];
-    cache.stage(next);
-    cache.settle(next);
-    expect(cache.read(repoAt(2n), store.readAll)).toEqual([ref('a'), ref('kept')]);
+    const store = reader([ref('a'), ref('b')]);
+    cache.applied(change(1n, [['b', ref('b')]]));
+    cache.read(repoAt(2n), store.readAll);
+    expect(store.reads).toBe(1);
   });
 
   it('reads again what it cannot follow', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mergeResults, screenRefCommands } from '../../../../src/node/metadata/screen-ref-commands.ts';
 import { atomicFailure } from '../../../../src/node/metadata/state-machine/apply-update-refs.ts';
-import { command } from './sample-metadata.ts';
+import { command } from './sample-requests.ts';
 
 describe('screenRefCommands', () => {
   it('lets sound commands through, also the deletion of a name that could not be made', () => {

@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { prefixRange } from '../../../../src/node/metadata/state.ts';
 import {
+  aliasKey,
   answerKeyOfExpiry,
   changeKey,
+  deletedRepoKey,
+  deletedRepoRange,
   encodePosition,
+  intentKey,
   packKey,
   packNameKey,
+  packsReplacementKey,
   positionOfKey,
+  purgeKey,
+  purgeRange,
   pushAnswerKey,
   pushExpiryKey,
   pushExpiryRange,
@@ -14,6 +21,7 @@ import {
   refKey,
   refNameOf,
   refPrefix,
+  repoIdOfPurgeKey,
   repoKey,
   repoRange,
   totalsKey,
@@ -36,6 +44,11 @@ describe('the keys of a partition’s state', () => {
       answer: pushAnswerKey(repoId, pushId),
       expiry: pushExpiryKey(1n, repoId, pushId),
       totals: totalsKey,
+      deleted: deletedRepoKey(repoId),
+      intent: intentKey(repoId),
+      alias: aliasKey('team/app'),
+      replacement: packsReplacementKey(repoId),
+      purge: purgeKey(1n, repoId),
     };
     const place = '000000000000010200000003';
     expect(Object.fromEntries(Object.entries(keys).map(([name, key]) => [name, key.toString('hex')]))).toEqual({
@@ -47,6 +60,11 @@ describe('the keys of a partition’s state', () => {
       answer: `61${repoId}${'07'.repeat(16)}`,
       expiry: `650000000000000001${repoId}${'07'.repeat(16)}`,
       totals: '74',
+      deleted: `64${repoId}`,
+      intent: `69${repoId}`,
+      alias: Buffer.from('lteam/app').toString('hex'),
+      replacement: `6d${repoId}`,
+      purge: `710000000000000001${repoId}`,
     });
   });
 
@@ -56,6 +74,7 @@ describe('the keys of a partition’s state', () => {
     const position = { index: 2n ** 60n, ordinal: 99_999 };
     expect(positionOfKey(changeKey(repoId, encodePosition(position)))).toEqual(position);
     expect(pushIdOfAnswerKey(pushAnswerKey(repoId, pushId))).toEqual(pushId);
+    expect(repoIdOfPurgeKey(purgeKey(5n, repoId))).toBe(repoId);
     expect(answerKeyOfExpiry(pushExpiryKey(5n, repoId, pushId))).toEqual(pushAnswerKey(repoId, pushId));
   });
 
@@ -77,6 +96,20 @@ describe('the keys of a partition’s state', () => {
       false,
       false,
     ]);
+  });
+
+  it('find the purges before a moment, and all deleted repositories', () => {
+    expect([0n, 999n, 1_000n].map((atMs) => isIn(purgeKey(atMs, repoId), purgeRange(1_000n)))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(['0', '7', 'f'].map((digit) => isIn(deletedRepoKey(digit.repeat(32)), deletedRepoRange))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(isIn(pushExpiryKey(0n, repoId, pushId), deletedRepoRange)).toBe(false);
   });
 
   it('list repositories by prefix from behind a name on', () => {

@@ -1,6 +1,8 @@
 import { open } from 'lmdb';
+import { StratumError } from '../../../../src/base/errors.ts';
+import { decodeRecord } from '../../../../src/node/metadata/replication/log-record.ts';
 import { applyEntry } from '../../../../src/node/metadata/state-machine/apply.ts';
-import { LogEntry } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
+import type { LogEntry } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
 import { MemoryState } from './memory-state.ts';
 
 /** What a closed store holds of one partition, read as raw records. */
@@ -20,7 +22,7 @@ export async function readStoredPartition(path: string, partition: number): Prom
   };
   try {
     return {
-      entries: below('ml').map(({ value }) => LogEntry.decode(value.subarray(1))),
+      entries: below('ml').map(({ value }) => decodeRecord(value)),
       state: below('ms').map(({ key, value }) => [key.subarray(prefixBytes).toString('hex'), value.toString('hex')]),
     };
   } finally {
@@ -31,6 +33,13 @@ export async function readStoredPartition(path: string, partition: number): Prom
 /** The state that a log makes of nothing, in the same form. */
 export function replayed(partition: number, entries: readonly LogEntry[]): StoredPartition['state'] {
   const state = new MemoryState();
-  for (const entry of entries) state.write(applyEntry(partition, state, entry).writes);
+  for (const entry of entries) {
+    try {
+      state.write(applyEntry(partition, state, entry).writes);
+    } catch (error) {
+      // A refusal is an entry without effect.
+      if (!(error instanceof StratumError)) throw error;
+    }
+  }
   return state.dump();
 }

@@ -1,8 +1,9 @@
 import { systemClock } from '../../../../src/base/clock.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { MetadataNode } from '../../../../src/node/metadata/metadata-node.ts';
-import { UpdateRefsRequest } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
+import { CreateRepoRequest, UpdateRefsRequest } from '../../../../src/rpc/gen/stratum/v1/metadata.ts';
 import { recordingLog } from '../../base/recording-log.ts';
+import { loneNode } from './lone-node.ts';
 import { heldTopology, metadataCluster } from './sample-topology.ts';
 
 /** The message for a push that was acknowledged. */
@@ -14,13 +15,13 @@ export interface Acknowledged {
 // Many pushes at once to one repository of its own each, and a message for each that was acknowledged.
 const [path = '', pushersText = '8'] = process.argv.slice(2);
 const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:7501' }));
-const modules = { topology, clock: systemClock, random: systemRandom, log: recordingLog() };
-const node = new MetadataNode({ nodeId: 'm1', path }, modules);
+const modules = { ...loneNode, topology, clock: systemClock, random: systemRandom, log: recordingLog() };
+const node = new MetadataNode({ nodeId: 'm1', generationId: 1n, path }, modules);
 const call = { signal: new AbortController().signal, peer: 'in-process' };
 
 async function pushForEver(pusher: number): Promise<void> {
   const name = `team/app-${pusher}`;
-  const { repo } = await node.handlers.createRepo({ name, objectFormat: 1, head: '' }, call);
+  const { repo } = await node.handlers.createRepo(CreateRepoRequest.create({ name, objectFormat: 1 }), call);
   const idOf = (number: number) => number.toString(16).padStart(40, '0');
   for (let number = 1; ; number += 1) {
     const commands = ['a', 'b', 'c'].map((branch) => ({

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { command, id, sampleMetadata } from '../sample-metadata.ts';
+import { command, id } from '../sample-requests.ts';
+import { sampleService } from '../sample-service.ts';
 
 describe('GetRefs', () => {
   it('answers all refs in the byte order of their names', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const repo = await newRepo();
     const names = [
       'refs/heads/b',
@@ -25,7 +26,7 @@ describe('GetRefs', () => {
   });
 
   it('keeps what an annotated tag leads to', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const repo = await newRepo();
     const tag = { ...command('refs/tags/v1', '', 'tag'), newPeeledId: id('commit') };
     await calls.updateRefs({ repo: 'team/app', repoId: repo.id, commands: [tag] });
@@ -35,7 +36,7 @@ describe('GetRefs', () => {
   });
 
   it('says "not modified" only to a caller with this repository’s generation', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const repo = await newRepo();
     const asked = { repo: 'team/app', ifRepoId: repo.id, ifGenerationNot: repo.refsGeneration };
     expect(await calls.getRefs(asked)).toEqual({ notModified: true, repo, refs: [] });
@@ -46,7 +47,7 @@ describe('GetRefs', () => {
   });
 
   it('shows every update that was answered, and HEAD with them', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const repo = await newRepo();
     let last = '';
     for (const next of ['a', 'b', 'c']) {
@@ -63,8 +64,42 @@ describe('GetRefs', () => {
     });
   });
 
+  it('answers only refs with one of the prefixes, and the generation of all', async () => {
+    const { calls, newRepo } = sampleService();
+    const repo = await newRepo();
+    const names = ['refs/heads/a', 'refs/heads/ab', 'refs/heads/b', 'refs/tags/a', 'refs/tags/v1'];
+    const commands = names.map((name) => command(name, '', name));
+    await calls.updateRefs({ repo: 'team/app', repoId: repo.id, commands });
+    const read = async (...prefixes: string[]) =>
+      (await calls.getRefs({ repo: 'team/app', prefixes })).refs.map(({ name }) => name);
+    expect(await read('refs/tags/', 'refs/heads/a')).toEqual([
+      'refs/heads/a',
+      'refs/heads/ab',
+      'refs/tags/a',
+      'refs/tags/v1',
+    ]);
+    expect(await read('refs/heads/b', 'refs/heads/b', 'nothing')).toEqual(['refs/heads/b']);
+    expect(await read('')).toEqual(names);
+    const { repo: now } = await calls.getRefs({ repo: 'team/app', prefixes: ['refs/tags/v1'] });
+    expect(now).toMatchObject({ refsGeneration: 2n, refCount: 5n });
+    const asked = { repo: 'team/app', prefixes: ['x'], ifRepoId: repo.id, ifGenerationNot: 2n };
+    expect(await calls.getRefs(asked)).toMatchObject({ notModified: true });
+  });
+
+  it.each([
+    ['too many prefixes', Array.from({ length: 65_537 }, () => 'refs/')],
+    ['an absurd prefix', ['r'.repeat(1_025)]],
+  ])('refuses %s', async (_, prefixes) => {
+    const { calls, newRepo } = sampleService();
+    await newRepo();
+    await expect(calls.getRefs({ repo: 'team/app', prefixes })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { field: 'prefixes' },
+    });
+  });
+
   it('gives each caller a list of its own', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const repo = await newRepo();
     await calls.updateRefs({ repo: 'team/app', repoId: repo.id, commands: [command('refs/heads/main', '', 'a')] });
     (await calls.getRefs({ repo: 'team/app' })).refs.length = 0;
@@ -75,7 +110,7 @@ describe('GetRefs', () => {
     ['a missing repository', 'team/none', 'REPO_NOT_FOUND'],
     ['a name that cannot be one', 'app', 'INVALID_ARGUMENT'],
   ])('refuses %s', async (_, repo, code) => {
-    const { calls } = await sampleMetadata();
+    const { calls } = sampleService();
     await expect(calls.getRefs({ repo })).rejects.toMatchObject({ code });
   });
 });

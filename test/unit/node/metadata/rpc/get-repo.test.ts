@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { command, pack, sampleMetadata } from '../sample-metadata.ts';
+import { command, pack } from '../sample-requests.ts';
+import { sampleService } from '../sample-service.ts';
 import { heldTopology, metadataCluster } from '../sample-topology.ts';
 
 describe('GetRepo', () => {
   it('tells the packs, oldest first, only when asked for them', async () => {
-    const { calls, newRepo, clock } = await sampleMetadata();
+    const { calls, newRepo, clock } = sampleService();
     const { id } = await newRepo();
     for (const number of [7, 3, 5]) {
       await calls.updateRefs({
@@ -25,12 +26,12 @@ describe('GetRepo', () => {
     ['a repository that is missing', 'team/none', 'REPO_NOT_FOUND'],
     ['a name that cannot be one', 'team//app', 'INVALID_ARGUMENT'],
   ])('refuses %s', async (_, name, code) => {
-    const { calls } = await sampleMetadata();
+    const { calls } = sampleService();
     await expect(calls.getRepo({ name })).rejects.toMatchObject({ code });
   });
 
   it('is refused by a node that is not the primary, with a hint at who is', async () => {
-    const { calls, topology } = await sampleMetadata();
+    const { calls, topology } = sampleService();
     topology.set(metadataCluster({ m1: '127.0.0.1:7501', m2: '127.0.0.1:7502' }, { primaries: ['m2'], epoch: 3n }));
     await expect(calls.getRepo({ name: 'team/app' })).rejects.toMatchObject({
       code: 'NOT_PRIMARY',
@@ -39,26 +40,12 @@ describe('GetRepo', () => {
   });
 
   it('is not ready before there is a topology, or one that assigns the partitions', async () => {
-    const { calls, topology } = await sampleMetadata({ topology: heldTopology(undefined) });
+    const { calls, topology } = sampleService({ topology: heldTopology(undefined) });
     await expect(calls.getRepo({ name: 'team/app' })).rejects.toMatchObject({ code: 'NOT_READY' });
     topology.set(metadataCluster({ m1: '127.0.0.1:7501' }, { epoch: 0n }));
     await expect(calls.getRepo({ name: 'team/app' })).rejects.toMatchObject({
       code: 'NOT_READY',
       details: { have: 0, need: 4 },
-    });
-  });
-
-  it('is refused by a node whose topology is older than its log', async () => {
-    const { calls, topology, newRepo } = await sampleMetadata();
-    topology.set(metadataCluster({ m1: '127.0.0.1:7501' }, { epoch: 5n }));
-    await newRepo();
-    topology.set(metadataCluster({ m1: '127.0.0.1:7501' }, { epoch: 4n }));
-    await expect(calls.getRepo({ name: 'team/app' })).rejects.toMatchObject({
-      code: 'STALE_EPOCH',
-      details: { fence: 'partition_epoch', sent: 4n, current: 5n },
-    });
-    await expect(calls.setHead({ repo: 'team/app', head: 'refs/heads/x' })).rejects.toMatchObject({
-      code: 'STALE_EPOCH',
     });
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { command, pack, sampleMetadata } from '../sample-metadata.ts';
+import { command, pack } from '../sample-requests.ts';
+import { sampleService } from '../sample-service.ts';
 
 async function withPacks() {
-  const { calls, newRepo } = await sampleMetadata();
+  const { calls, newRepo } = sampleService();
   const { id: repoId } = await newRepo();
   await calls.updateRefs({
     repo: 'team/app',
@@ -52,6 +53,36 @@ describe('ReplacePacks', () => {
     expect((await packNames()).names).toEqual([pack(2).name, pack(1).name]);
     await calls.replacePacks({ repo: 'team/app', repoId, remove: [pack(1).name], expectedGeneration: 3n });
     expect((await packNames()).names).toEqual([pack(2).name]);
+  });
+
+  it('gives the same answer again when the last one is repeated, also after pushes', async () => {
+    const { calls, repoId, packNames } = await withPacks();
+    const request = { repo: 'team/app', repoId, remove: [pack(1).name], add: [pack(9)], expectedGeneration: 2n };
+    const first = await calls.replacePacks(request);
+    const commands = [command('refs/heads/b', '', 'a')];
+    await calls.updateRefs({ repo: 'team/app', repoId, commands, packs: [pack(5)] });
+    const before = await packNames();
+    expect(await calls.replacePacks(request)).toEqual(first);
+    expect(await packNames()).toEqual(before);
+  });
+
+  it.each([
+    ['adds other packs', { add: [pack(9, { packSize: 1n })] }],
+    ['removes other packs', { remove: [pack(2).name] }],
+    ['was based on another generation', { expectedGeneration: 1n }],
+  ])('is no repetition when it %s', async (_, changes) => {
+    const { calls, repoId } = await withPacks();
+    const request = { repo: 'team/app', repoId, remove: [pack(1).name], add: [pack(9)], expectedGeneration: 2n };
+    await calls.replacePacks(request);
+    await expect(calls.replacePacks({ ...request, ...changes })).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
+  });
+
+  it('is a conflict when it is repeated after another one', async () => {
+    const { calls, repoId } = await withPacks();
+    const request = { repo: 'team/app', repoId, remove: [pack(1).name], add: [pack(9)], expectedGeneration: 2n };
+    await calls.replacePacks(request);
+    await calls.replacePacks({ ...request, remove: [pack(9).name], add: [pack(1)], expectedGeneration: 3n });
+    await expect(calls.replacePacks(request)).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
   });
 
   it('counts a pack that is removed twice once', async () => {

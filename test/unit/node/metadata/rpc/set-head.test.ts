@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { sampleMetadata } from '../sample-metadata.ts';
+import { sampleService } from '../sample-service.ts';
 
 describe('SetHead', () => {
   it('points HEAD at a branch that need not exist, and raises the generation once', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const { id: repoId } = await newRepo();
     for (let times = 0; times < 2; times += 1) {
       const { repo } = await calls.setHead({ repo: 'team/app', repoId, head: 'refs/heads/trunk' });
@@ -17,7 +17,7 @@ describe('SetHead', () => {
     ['a tag', 'refs/tags/v1', 'INVALID_ARGUMENT'],
     ['a name that git refuses', 'refs/heads/a b', 'INVALID_ARGUMENT'],
   ])('refuses %s', async (_, head, code) => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const { id: repoId } = await newRepo();
     await expect(calls.setHead({ repo: 'team/app', repoId, head })).rejects.toMatchObject({
       code,
@@ -26,7 +26,7 @@ describe('SetHead', () => {
   });
 
   it('refuses a repository that was deleted and made again', async () => {
-    const { calls, newRepo } = await sampleMetadata();
+    const { calls, newRepo } = sampleService();
     const first = await newRepo();
     await calls.deleteRepo({ name: 'team/app', expectedId: first.id });
     const second = await newRepo();

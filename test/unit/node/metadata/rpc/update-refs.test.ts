@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ObjectFormat, RefCommand } from '../../../../../src/rpc/gen/stratum/v1/metadata.ts';
-import { command, id, pack, sampleMetadata, zero } from '../sample-metadata.ts';
+import { command, id, pack, zero } from '../sample-requests.ts';
+import { sampleService } from '../sample-service.ts';
 
 const push = { repo: 'team/app', pushId: Buffer.alloc(16, 1), actor: 'ada' };
 
 async function withRefs(refs: Readonly<Record<string, string>> = {}) {
-  const sample = await sampleMetadata();
+  const sample = sampleService();
   const { calls } = sample;
   const { id: repoId } = await sample.newRepo();
   const commands = Object.entries(refs).map(([name, value]) => command(name, '', value));
@@ -249,18 +250,16 @@ describe('UpdateRefs', () => {
     expect(answers.every(({ results }) => results[0]?.updated)).toBe(true);
   });
 
-  it('remembers a push for a day, also across a restart', async () => {
-    const { calls, repoId, clock, node, path, topology } = await withRefs();
+  it('remembers a push for a day, also when another process has become the primary', async () => {
+    const { calls, repoId, clock, logs, topology } = await withRefs();
     const request = { ...push, repoId, commands: [command('refs/heads/a', '', '1')] };
     await calls.updateRefs(request);
-    await node.stop();
     clock.advance(24 * 3_600_000);
-    const { calls: later, clock: laterClock } = await sampleMetadata({ path, topology });
-    laterClock.advance(24 * 3_600_000);
+    const { calls: later } = sampleService({ logs, topology, clock });
     const other = (name: string) => later.updateRefs({ repo: 'team/app', repoId, commands: [command(name, '', '1')] });
     await other('refs/heads/b');
     expect(await later.updateRefs(request)).toMatchObject({ replayed: true, results: [{ updated: true }] });
-    laterClock.advance(1);
+    clock.advance(1);
     await other('refs/heads/c');
     expect(await later.updateRefs(request)).toMatchObject({ replayed: false, results: [{ updated: false }] });
   });
@@ -294,7 +293,7 @@ describe('UpdateRefs', () => {
   });
 
   it('takes the ids of a SHA-256 repository', async () => {
-    const { calls } = await sampleMetadata();
+    const { calls } = sampleService();
     const { repo } = await calls.createRepo({ name: 'team/app', objectFormat: ObjectFormat.SHA256 });
     const [objectId, peeledId] = ['a'.repeat(64), 'b'.repeat(64)];
     const tag = { name: 'refs/tags/v1', oldId: '0'.repeat(64), newId: objectId, newPeeledId: peeledId };

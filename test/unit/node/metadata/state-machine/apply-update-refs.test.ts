@@ -5,7 +5,7 @@ import { refBytesMax } from '../../../../../src/node/metadata/state-machine/appl
 import { packsMax } from '../../../../../src/node/metadata/state-machine/pack-list.ts';
 import { encodeRepo } from '../../../../../src/node/metadata/state-records.ts';
 import { CreateRepoRequest, type RefCommand, type Repo } from '../../../../../src/rpc/gen/stratum/v1/metadata.ts';
-import { command, pack } from '../sample-metadata.ts';
+import { command, pack } from '../sample-requests.ts';
 import { LogReplica } from './log-replica.ts';
 
 const repoId = '1'.repeat(32);
@@ -18,6 +18,7 @@ function nearlyFull(changes: { readonly refBytes?: number; readonly repo?: Parti
   replica.propose<'createRepo'>({ $case: 'createRepo', value: { request, repoId } });
   const stored = readRepo(replica.state, 'team/app');
   const value = encodeRepo({
+    ...stored,
     repo: { ...stored.repo, ...changes.repo },
     refBytes: changes.refBytes ?? stored.refBytes,
   });

@@ -5,7 +5,7 @@ import { readRefs, readRepo } from '../../../../../src/node/metadata/repo-state.
 import { applyEntry } from '../../../../../src/node/metadata/state-machine/apply.ts';
 import { CreateRepoRequest, type RefCommand } from '../../../../../src/rpc/gen/stratum/v1/metadata.ts';
 import { MemoryState } from '../memory-state.ts';
-import { command, id, zero } from '../sample-metadata.ts';
+import { command, id, pack, zero } from '../sample-requests.ts';
 import { LogReplica } from './log-replica.ts';
 
 const repoName = 'team/app';
@@ -125,13 +125,17 @@ describe('the metadata state machine', () => {
     );
   });
 
-  it('leaves nothing but the count of repositories when all are deleted', () => {
+  it('leaves nothing but the count of repositories when all are deleted and purged', () => {
     const replica = new LogReplica();
     const repoId = create(replica, 1);
-    const value = { repo: repoName, repoId, atomic: false, packs: [], pushId: Buffer.alloc(16), actor: 'ada' };
+    const value = { repo: repoName, repoId, atomic: false, packs: [pack(1)], pushId: Buffer.alloc(16), actor: 'ada' };
     const commands = names.map((name) => command(name, '', '1'));
     replica.propose<'updateRefs'>({ $case: 'updateRefs', value: { ...value, commands } });
-    replica.propose<'deleteRepo'>({ $case: 'deleteRepo', value: { request: { name: repoName, expectedId: repoId } } });
+    const replaced = { repo: repoName, repoId, remove: [], add: [pack(2)], expectedGeneration: 2n };
+    replica.propose<'replacePacks'>({ $case: 'replacePacks', value: replaced });
+    const request = { name: repoName, expectedId: repoId, graceMs: 0n };
+    replica.propose<'deleteRepo'>({ $case: 'deleteRepo', value: { request } });
+    replica.propose<'purgeRepo'>({ $case: 'purgeRepo', value: { repoId, rowsMax: 10_000 } });
     expect(replica.state.entries().map(({ key }) => key.toString())).toEqual(['t']);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { answerKeptMs } from '../../../../../src/node/metadata/state-machine/push-answers.ts';
 import { CreateRepoRequest } from '../../../../../src/rpc/gen/stratum/v1/metadata.ts';
-import { command } from '../sample-metadata.ts';
+import { command } from '../sample-requests.ts';
 import { LogReplica } from './log-replica.ts';
 
 const repoId = '1'.repeat(32);

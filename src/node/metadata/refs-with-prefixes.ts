@@ -1,0 +1,30 @@
+import { compareRefNames } from '../../git/compare-ref-names.ts';
+import type { Ref } from '../../rpc/gen/stratum/v1/metadata.ts';
+
+/** The refs whose names begin with one of the prefixes, each once. `refs` are in the byte order of their names, and so is the result. */
+export function refsWithPrefixes(refs: readonly Ref[], prefixes: readonly string[]): Ref[] {
+  const found: Ref[] = [];
+  let last: string | undefined;
+  for (const prefix of [...prefixes].sort(compareRefNames)) {
+    // In order a prefix comes right before those that it covers.
+    if (last !== undefined && prefix.startsWith(last)) continue;
+    last = prefix;
+    for (let at = firstAtOrAfter(refs, prefix); refs[at]?.name.startsWith(prefix); at += 1) {
+      const ref = refs[at];
+      if (ref !== undefined) found.push(ref);
+    }
+  }
+  return found;
+}
+
+function firstAtOrAfter(refs: readonly Ref[], name: string): number {
+  let low = 0;
+  let high = refs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = refs[middle];
+    if (at !== undefined && compareRefNames(at.name, name) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,53 @@
+import { asStratumError, hasCode, type StratumError } from '../../../base/errors.ts';
+import type { RefsCache } from '../refs-cache.ts';
+import { applyEntry } from '../state-machine/apply.ts';
+import { decodeRecord, type LogPosition } from './log-record.ts';
+import type { PartitionDisk } from './partition-disk.ts';
+import type { Outcome } from './waiting-operations.ts';
+
+/** Bytes of records that are read at a time. */
+const sliceBytes = 1024 * 1024;
+
+/** Entries of one step: few enough that the process answers beacons between two steps. */
+const stepEntries = 256;
+
+/** What applying works with. */
+export interface ApplyModules {
+  readonly disk: PartitionDisk;
+  readonly refs: Pick<RefsCache, 'applied'>;
+  readonly onApplied: (position: LogPosition, outcome: Outcome) => void;
+}
+
+/**
+ * Applies the next entries up to `committedIndex`, as many as one step may. An entry that the state machine refuses has
+ * no effect, on every replica alike. Throws when an entry or the state cannot be read.
+ */
+export function applyCommitted(partition: number, committedIndex: bigint, modules: ApplyModules): void {
+  const { disk, refs, onApplied } = modules;
+  const from = disk.state.position.index + 1n;
+  if (from > committedIndex) return;
+  const records = disk.log.slice(from, sliceBytes);
+  for (const record of records.slice(0, stepEntries)) {
+    const entry = decodeRecord(record);
+    if (entry.index > committedIndex) return;
+    const position = { index: entry.index, epoch: entry.epoch };
+    let outcome: Outcome;
+    try {
+      const { writes, result, refsChange } = disk.state.read((state) => applyEntry(partition, state, entry));
+      disk.state.apply(position, writes);
+      if (refsChange !== undefined) refs.applied(refsChange);
+      outcome = { result };
+    } catch (error) {
+      const refusal = asStratumError(error);
+      if (isBroken(refusal)) throw refusal;
+      disk.state.apply(position, []);
+      outcome = { refusal };
+    }
+    onApplied(position, outcome);
+  }
+}
+
+/** What no refusal of a state machine is: another replica need not come to the same. */
+function isBroken(error: StratumError): boolean {
+  return hasCode(error, 'DATA_CORRUPT') || hasCode(error, 'INTERNAL');
+}
