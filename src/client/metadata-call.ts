@@ -1,5 +1,5 @@
 import { type BackoffBounds, backoffMs } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import type { ErrorCode } from '../base/error-codes.ts';
 import { asStratumError, hasCode, StratumError } from '../base/errors.ts';
@@ -8,10 +8,10 @@ import { callUnary } from '../rpc/call.ts';
 import type { ChannelPool } from '../rpc/channel-pool.ts';
 import { MetadataServiceClient } from '../rpc/gen/stratum/v1/metadata.ts';
 import { inProcessPeer } from '../rpc/handlers.ts';
-import type { TopologySource } from '../topology/topology.ts';
+import type { Topology, TopologySource } from '../topology/topology.ts';
 import type { MetadataHandlers, MetadataMethodName, MetadataRequest, MetadataResponse } from './metadata-handlers.ts';
-import type { MetadataMethod } from './metadata-methods.ts';
-import { type FindRoute, fingerprintOf, type MetadataRoute } from './metadata-routes.ts';
+import { metadataMethods } from './metadata-methods.ts';
+import { type FindRoute, fingerprintOf } from './metadata-routes.ts';
 
 /** What metadata calls work with. */
 export interface MetadataCallModules {
@@ -35,7 +35,10 @@ export interface MetadataCallLimits {
 /** Refusals that say for certain that nothing was done, and that may not last. */
 const refusedCodes: ReadonlySet<ErrorCode> = new Set([
   'NOT_PRIMARY',
+  'REPO_MOVED',
   'NOT_READY',
+  'INSUFFICIENT_REPLICAS',
+  'DISK_FULL',
   'STALE_EPOCH',
   'SHUTTING_DOWN',
   'OVERLOADED',
@@ -47,6 +50,30 @@ const unknownCodes: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'DEADLINE_E
 
 /** A primary's restart takes a second or two; a push waits for it. */
 const metadataBackoff: BackoffBounds = { minMs: 50, maxMs: 1_000 };
+
+/**
+ * A try that is under way when another node becomes the primary has this long to be answered all the same; a primary that
+ * stands still or is cut off would else be waited for until the try's own time is over.
+ */
+export const reroutedAfterMs = 250;
+
+/** What a call asks, and where; both may change from try to try. */
+export interface MetadataQuestion<Name extends MetadataMethodName> {
+  readonly request: () => MetadataRequest<Name>;
+  readonly find: FindRoute;
+  /** Hears of each failure; true when the next try has another way and shall go at once. Says so a bounded number of times. */
+  readonly learn: (failure: StratumError) => boolean;
+}
+
+/** Whether a failure is no answer: the same call may be tried again after a while. */
+export function mayPass({ code }: StratumError): boolean {
+  return refusedCodes.has(code) || unknownCodes.has(code);
+}
+
+/** Milliseconds to wait after so many failures. */
+export function metadataDelayMs(failures: number, random: Random): number {
+  return backoffMs(failures, metadataBackoff, random);
+}
 
 /** One call with its tries: finds the primary anew each time, waits between them for the topology to change, keeps a total deadline. */
 export class MetadataCall {
@@ -62,64 +89,92 @@ export class MetadataCall {
    */
   async run<Name extends MetadataMethodName>(
     name: Name,
-    method: MetadataMethod<Name>,
-    request: MetadataRequest<Name>,
-    find: FindRoute,
+    { request, find, learn }: MetadataQuestion<Name>,
     limits: MetadataCallLimits,
   ): Promise<MetadataResponse<Name>> {
     const { clock, random, topology } = this.#modules;
+    const { rule, rpc, conclusive } = metadataMethods[name];
     const deadlineMs = clock.monotonicMs() + limits.timeoutMs;
+    const printOf = (at: Topology | undefined) => fingerprintOf([find], at);
     let isUnknown = false;
-    for (let failures = 1; ; failures += 1) {
+    for (let failures = 1; ; ) {
       limits.signal?.throwIfAborted();
-      const fingerprint = fingerprintOf(find, topology.current());
+      const fingerprint = printOf(topology.current());
       const leftMs = Math.max(1, deadlineMs - clock.monotonicMs());
-      const timeoutMs = method.rule === 'once' ? leftMs : Math.min(leftMs, limits.attemptTimeoutMs);
+      const timeoutMs = rule === 'once' ? leftMs : Math.min(leftMs, limits.attemptTimeoutMs);
       try {
-        return await this.#attempt(name, method, request, find, { timeoutMs, signal: limits.signal });
+        const attempt = (signal: AbortSignal | undefined) => this.attempt(name, request, find, { timeoutMs, signal });
+        if (rule === 'once') return await attempt(limits.signal);
+        return await this.#whileWayHolds(printOf, fingerprint, limits.signal, attempt);
       } catch (error) {
         const failure = asStratumError(error);
         if (limits.signal?.aborted) throw error;
-        const isRefused = refusedCodes.has(failure.code);
-        if (!isRefused && !unknownCodes.has(failure.code)) throw isUnknown ? afterUnknown(failure) : failure;
-        isUnknown ||= !isRefused && method.rule !== 'read';
-        if (isUnknown && method.rule === 'once') throw outcomeUnknown(method.rpc, limits.timeoutMs, failure);
-        const delayMs = backoffMs(failures, metadataBackoff, random);
-        if (clock.monotonicMs() + delayMs >= deadlineMs) {
-          throw isUnknown ? outcomeUnknown(method.rpc, limits.timeoutMs, failure) : failure;
+        const isRefused = !unknownCodes.has(failure.code);
+        isUnknown ||= !isRefused && rule !== 'read';
+        if (isUnknown && rule === 'once') throw outcomeUnknown(rpc, limits.timeoutMs, failure);
+        if (learn(failure) && clock.monotonicMs() < deadlineMs) continue;
+        const isLast = !mayPass(failure);
+        if (isLast && (!isUnknown || conclusive.includes(failure.code))) throw failure;
+        const delayMs = metadataDelayMs(failures, random);
+        if (isLast || clock.monotonicMs() + delayMs >= deadlineMs) {
+          throw isUnknown ? outcomeUnknown(rpc, limits.timeoutMs, failure) : failure;
         }
-        await this.#changeOrDelay(find, fingerprint, delayMs, limits.signal);
+        failures += 1;
+        await this.pause(printOf, fingerprint, delayMs, limits.signal);
       }
     }
   }
 
-  #attempt<Name extends MetadataMethodName>(
+  /** Gives up a try, with CANCELLED, soon after the way has become another one. */
+  async #whileWayHolds<T>(
+    printOf: (topology: Topology | undefined) => string,
+    fingerprint: string,
+    signal: AbortSignal | undefined,
+    attempt: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { clock, topology } = this.#modules;
+    const rerouted = new AbortController();
+    const giveUp = () => rerouted.abort(new StratumError('CANCELLED', 'another node has become the primary meanwhile'));
+    let timer: Timer | undefined;
+    const unsubscribe = topology.subscribe((changed) => {
+      if (printOf(changed) !== fingerprint) timer ??= clock.after(reroutedAfterMs, giveUp);
+    });
+    try {
+      return await attempt(signal === undefined ? rerouted.signal : AbortSignal.any([signal, rerouted.signal]));
+    } finally {
+      unsubscribe();
+      timer?.cancel();
+    }
+  }
+
+  /** One try. */
+  attempt<Name extends MetadataMethodName>(
     name: Name,
-    method: MetadataMethod<Name>,
-    request: MetadataRequest<Name>,
+    request: () => MetadataRequest<Name>,
     find: FindRoute,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
   ): Promise<MetadataResponse<Name>> {
     const { clock, topology, channels, local } = this.#modules;
-    const { nodeId, address }: MetadataRoute = find(topology.current());
+    const method = metadataMethods[name];
+    const { nodeId, address } = find(topology.current());
     const handlers = local?.(nodeId);
     if (handlers === undefined) {
       const target = { endpoint: address, method: method.rpc, timeoutMs, clock, signal };
-      return callUnary(method.of(channels.client(MetadataServiceClient, address)), request, target);
+      return callUnary(method.of(channels.client(MetadataServiceClient, address)), request(), target);
     }
     const what = `${method.rpc} at ${nodeId} (in-process)`;
     return withDeadline(
       clock,
       what,
       timeoutMs,
-      (within) => handlers[name](request, { signal: within, peer: inProcessPeer }),
+      (within) => handlers[name](request(), { signal: within, peer: inProcessPeer }),
       signal,
     );
   }
 
-  /** Waits until the way to the repository is another one, but no longer than `delayMs`. */
-  async #changeOrDelay(
-    find: FindRoute,
+  /** Waits until the way is another one than it was, but no longer than `delayMs`. */
+  async pause(
+    printOf: (topology: Topology | undefined) => string,
     fingerprint: string,
     delayMs: number,
     signal: AbortSignal | undefined,
@@ -127,13 +182,13 @@ export class MetadataCall {
     const { clock, topology } = this.#modules;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const unsubscribe = topology.subscribe((changed) => {
-      if (fingerprintOf(find, changed) !== fingerprint) resolve();
+      if (printOf(changed) !== fingerprint) resolve();
     });
     const timer = clock.after(delayMs, resolve);
     const onAbort = () => reject(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     // What changed while the call was under way is not told any more.
-    if (fingerprintOf(find, topology.current()) !== fingerprint) resolve();
+    if (printOf(topology.current()) !== fingerprint) resolve();
     try {
       await promise;
     } finally {
@@ -152,11 +207,4 @@ function outcomeUnknown(rpc: string, timeoutMs: number, cause: StratumError): St
     { endpoint, method: rpc, timeoutMs },
     { hint: 'look whether it was done before you do it again', cause },
   );
-}
-
-/** A refusal of a repetition may be the echo of the first try. */
-function afterUnknown(failure: StratumError): StratumError {
-  if (!hasCode(failure, 'REPO_EXISTS')) return failure;
-  const hint = 'an earlier try of this call lost its connection and may have created it';
-  return new StratumError('REPO_EXISTS', failure.message, failure.details, { hint, cause: failure.cause });
 }

@@ -8,6 +8,9 @@ export const refCommandsMax = 100_000;
 /** Packs that one request adds or removes. */
 export const packChangesMax = 100_000;
 
+/** Checks of one CheckRefs: some 150 KB of answer. */
+export const refsChecksMax = 1_000;
+
 /** A pack's record in a message. */
 const packBytes = 280;
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { hasCode } from '../../../src/base/errors.ts';
+import { metadataCluster, partitionOf, plainNodes } from '../topology/planned-cluster.ts';
 import { applied, formedCluster, register, sampleRegistration } from '../topology/sample-cluster.ts';
 import { SampleCoordinators } from './sample-coordinators.ts';
 
@@ -122,5 +123,50 @@ describe('CoordinatorClient', () => {
     const events = client.watchTopology(0n, signal);
     expect((await events.next()).value).toMatchObject({ kind: 'full-sync' });
     await events.return();
+  });
+
+  it('changes partitions, and shows what the coordinators will do by themselves', async () => {
+    const topology = metadataCluster(plainNodes(3), { partitions: 3 });
+    const { address } = await coordinators.start({ topology });
+    const client = coordinators.client([address]);
+    expect(await client.planPartitions()).toMatchObject({ changes: [], deferred: [] });
+    const before = partitionOf(topology, 0);
+    const primaryId = before.inSync.find((id) => id !== before.primaryId) ?? '';
+    const by = { actor: 'ada', reason: 'a test' };
+    const moved = await client.changePartition({ partition: { ...before, primaryId } }, by);
+    expect(moved).toEqual({ ...before, primaryId, epoch: before.epoch + 1n });
+    const raised = await client.changePartition({ partition: moved, raisesEpoch: true }, by);
+    expect(raised).toEqual({ ...moved, epoch: moved.epoch + 1n });
+    const alone = { ...raised, inSync: [primaryId] };
+    await expect(client.changePartition({ partition: alone }, by)).rejects.toMatchObject({ code: 'UNSAFE' });
+    const forced = await client.changePartition({ partition: alone, acceptDataLoss: true }, by);
+    expect(forced.inSync).toEqual([primaryId]);
+  });
+
+  it('tells the coordinators whose primary is not heard, and they replace it at once', async () => {
+    const topology = metadataCluster(plainNodes(3), { partitions: 1 });
+    const { address, consensus } = await coordinators.start({ topology });
+    const client = coordinators.client([address]);
+    const { id, epoch, primaryId, inSync } = partitionOf(topology, 0);
+    const replaced = Promise.withResolvers<void>();
+    consensus.subscribe((_, { partitions }) => {
+      if (partitions[0]?.primaryId !== primaryId) replaced.resolve();
+    });
+    for (const nodeId of inSync.filter((each) => each !== primaryId)) {
+      await client.heartbeat({ ...heartbeat, nodeId, silentPrimaries: [{ partition: id, epoch }] });
+    }
+    await replaced.promise;
+    expect(partitionOf(consensus.current(), 0).inSync).not.toContain(primaryId);
+  });
+
+  it.each([true, false])('says at a registration whether it comes after a clean stop: %s', async (afterCleanStop) => {
+    const topology = metadataCluster(plainNodes(3), { partitions: 1 });
+    const { address, consensus } = await coordinators.start({ topology });
+    const { primaryId } = partitionOf(topology, 0);
+    const next = sampleRegistration({ id: primaryId, roles: ['metadata'], generationId: 2n });
+    await coordinators.client([address]).registerNode(next, { afterCleanStop });
+    const after = partitionOf(consensus.current(), 0);
+    expect(after.primaryId).not.toBe(primaryId);
+    expect(after.inSync.includes(primaryId)).toBe(afterCleanStop);
   });
 });

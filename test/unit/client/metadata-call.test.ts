@@ -34,13 +34,15 @@ function errorOf(code: ErrorCode): StratumError {
 /** A client of one node in this process that answers each call by the next word of a script. */
 function scripted(script: readonly Answer[], options: MetadataClientOptions = {}) {
   const calls: string[] = [];
+  const requests: unknown[] = [];
   const clock = manualClock();
   const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:1' }));
   const next =
     <Response>(name: string, response: Response) =>
-    async (): Promise<Response> => {
+    async (request: unknown): Promise<Response> => {
       const answer = script[calls.length] ?? 'ok';
       calls.push(name);
+      requests.push(request);
       if (answer === 'hang') return new Promise<never>(() => undefined);
       if (answer !== 'ok') throw errorOf(answer);
       return response;
@@ -48,19 +50,25 @@ function scripted(script: readonly Answer[], options: MetadataClientOptions = {}
   const handlers: MetadataHandlers = {
     createRepo: next('createRepo', { repo: Repo.create({ name: 'a/b' }) }),
     deleteRepo: next('deleteRepo', { deleted: true }),
+    restoreRepo: next('restoreRepo', { repo: Repo.create({ name: 'a/b' }) }),
+    renameRepo: next('renameRepo', { repo: Repo.create({ name: 'a/c' }) }),
     listRepos: next('listRepos', { repos: [], nextPageToken: '' }),
     getRepo: next('getRepo', { repo: Repo.create({ name: 'a/b' }), packs: [] }),
     getRefs: next('getRefs', GetRefsResponse.create()),
+    checkRefs: next('checkRefs', { results: [] }),
     updateRefs: next('updateRefs', UpdateRefsResponse.create()),
     replacePacks: next('replacePacks', { packsGeneration: 1n }),
     setHead: next('setHead', { repo: Repo.create({ name: 'a/b' }) }),
     getRepoLog: next('getRepoLog', { entries: [], nextPageToken: '' }),
+    reserveName: next('reserveName', {}),
+    releaseName: next('releaseName', { released: true }),
+    confirmName: next('confirmName', { held: true }),
   };
   const channels = new ChannelPool();
   onTestFinished(() => channels.close());
   const random = { next: () => 1, bytes: (length: number) => Buffer.alloc(length) };
   const client = new MetadataClient(options, { clock, random, topology, channels, local: () => handlers });
-  return { client, calls, clock, topology };
+  return { client, calls, requests, clock, topology };
 }
 
 /** Lets time pass until a call has ended; nothing here takes real time. */
@@ -92,30 +100,51 @@ const methods = {
   createRepo: (client: MetadataClient) => client.createRepo(CreateRepoRequest.create({ name: 'a/b' })),
   deleteRepo: (client: MetadataClient) => client.deleteRepo({ name: 'a/b', expectedId: '1' }),
   replacePacks: (client: MetadataClient) => client.replacePacks(ReplacePacksRequest.create({ repo: 'a/b' })),
+  renameRepo: (client: MetadataClient) => client.renameRepo({ name: 'a/b', expectedId: '1', newName: 'a/c' }),
+  restoreRepo: (client: MetadataClient) => client.restoreRepo({ id: '1', home: 0 }),
+  reserveName: (client: MetadataClient) =>
+    client.reserveName({ name: 'a/b', repoId: '1', home: 0, token: Buffer.alloc(16) }),
+  releaseName: (client: MetadataClient) => client.releaseName({ name: 'a/b', token: Buffer.alloc(16) }),
+  confirmName: (client: MetadataClient) =>
+    client.confirmName({ name: 'a/b', repoId: '1', home: 0, token: Buffer.alloc(16) }),
   setHead: (client: MetadataClient) => client.setHead({ repo: 'a/b', repoId: '1', head: 'refs/heads/x' }),
 };
 type Method = keyof typeof methods;
 
 describe('a call to the metadata service', () => {
-  const refusals: Answer[] = ['NOT_PRIMARY', 'NOT_READY', 'STALE_EPOCH', 'SHUTTING_DOWN', 'OVERLOADED'];
+  const refusals: Answer[] = [
+    'NOT_PRIMARY',
+    'NOT_READY',
+    'STALE_EPOCH',
+    'SHUTTING_DOWN',
+    'OVERLOADED',
+    'INSUFFICIENT_REPLICAS',
+  ];
   it.each(Object.keys(methods) as Method[])('tries %s again after refusals that cannot last', async (method) => {
     const { client, calls, clock } = scripted(refusals);
     await passTime(clock, methods[method](client));
     expect(calls).toEqual(Array(refusals.length + 1).fill(method));
   });
 
-  it.each(['getRefs', 'listRepos', 'updateRefs', 'createRepo', 'deleteRepo'] as const)(
-    'repeats %s when the connection broke or no answer came',
-    async (method) => {
-      const { client, calls, clock } = scripted(['UNREACHABLE', 'hang', 'CANCELLED']);
-      await passTime(clock, methods[method](client));
-      expect(calls).toHaveLength(4);
-    },
-  );
+  it.each([
+    'getRefs',
+    'listRepos',
+    'updateRefs',
+    'createRepo',
+    'deleteRepo',
+    'replacePacks',
+    'reserveName',
+    'releaseName',
+    'confirmName',
+  ] as const)('repeats %s when the connection broke or no answer came', async (method) => {
+    const { client, calls, clock } = scripted(['UNREACHABLE', 'hang', 'CANCELLED']);
+    await passTime(clock, methods[method](client));
+    expect(calls).toHaveLength(4);
+  });
 
   it.each([
-    ['replacePacks', 'UNREACHABLE'],
-    ['replacePacks', 'hang'],
+    ['renameRepo', 'UNREACHABLE'],
+    ['restoreRepo', 'hang'],
     ['setHead', 'UNREACHABLE'],
     ['setHead', 'hang'],
   ] as const)('does not do %s a second time when its outcome is unknown (%s), and says so', async (method, answer) => {
@@ -131,7 +160,6 @@ describe('a call to the metadata service', () => {
     ['REPO_NOT_FOUND', 'getRefs'],
     ['VERSION_CONFLICT', 'replacePacks'],
     ['REPO_EXISTS', 'createRepo'],
-    ['DISK_FULL', 'updateRefs'],
     ['INTERNAL', 'updateRefs'],
     ['TOO_LARGE', 'updateRefs'],
   ] as const)('gives %s of %s to its caller at once', async (code, method) => {
@@ -140,19 +168,50 @@ describe('a call to the metadata service', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('tells the caller of CreateRepo when the repository may be its own', async () => {
-    const { client, clock } = scripted(['UNREACHABLE', 'REPO_EXISTS']);
-    await expect(passTime(clock, methods.createRepo(client))).rejects.toMatchObject({
-      code: 'REPO_EXISTS',
-      details: { kind: 'repository' },
-      hint: expect.stringContaining('may have created it'),
+  it.each([
+    ['updateRefs', 'REPO_NOT_FOUND'],
+    ['updateRefs', 'INTERNAL'],
+    ['createRepo', 'INTERNAL'],
+    ['replacePacks', 'VERSION_CONFLICT'],
+    ['deleteRepo', 'INTERNAL'],
+  ] as const)('does not take %s for failed because a repetition of it is refused (%s)', async (method, code) => {
+    const { client, calls, clock } = scripted(['UNREACHABLE', code]);
+    await expect(passTime(clock, methods[method](client))).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: expect.stringContaining('outcome is unknown'),
+      cause: { code },
     });
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each([
+    ['createRepo', 'REPO_EXISTS'],
+    ['updateRefs', 'INVALID_ARGUMENT'],
+    ['updateRefs', 'TOO_LARGE'],
+    ['deleteRepo', 'VERSION_CONFLICT'],
+  ] as const)('knows that %s failed when a repetition of it is refused (%s)', async (method, code) => {
+    const { client, clock } = scripted(['hang', code]);
+    await expect(passTime(clock, methods[method](client))).rejects.toMatchObject({ code });
+  });
+
+  it('repeats a creation with the request id of its first try', async () => {
+    const { client, clock, requests } = scripted(['UNREACHABLE', 'NOT_READY']);
+    await passTime(clock, methods.createRepo(client));
+    const ids = requests.map((request) => (request as CreateRepoRequest).requestId?.toString('hex'));
+    expect(ids).toEqual(Array(3).fill('00'.repeat(16)));
   });
 
   it.each([
     ['a read that hangs', 'getRefs', 'hang', 'DEADLINE_EXCEEDED', /did not finish/],
     ['a read whose node is gone', 'getRefs', 'UNREACHABLE', 'UNREACHABLE', /from the node/],
     ['a write that was refused each time', 'updateRefs', 'NOT_READY', 'NOT_READY', /from the node/],
+    [
+      'a write for which replicas were missing each time',
+      'updateRefs',
+      'INSUFFICIENT_REPLICAS',
+      'INSUFFICIENT_REPLICAS',
+      /from the node/,
+    ],
     ['a write whose node is gone', 'updateRefs', 'UNREACHABLE', 'DEADLINE_EXCEEDED', /outcome is unknown/],
     ['a write that hangs', 'updateRefs', 'hang', 'DEADLINE_EXCEEDED', /outcome is unknown/],
   ] as const)('ends %s within its time and says what is known', async (_, method, answer, code, words) => {

@@ -1,9 +1,9 @@
 import type { MetadataHandlers } from '../../../client/metadata-handlers.ts';
 import { decodePageToken, encodePageToken, pageSizeOf } from '../../../client/metadata-page-token.ts';
-import type { RepoLogEntry } from '../../../rpc/gen/stratum/v1/metadata.ts';
+import type { GetRepoLogResponse, RepoLogEntry } from '../../../rpc/gen/stratum/v1/metadata.ts';
 import type { MetadataModules } from '../metadata-modules.ts';
 import { readRepo } from '../repo-state.ts';
-import { checkRepoName, invalid } from '../request-fields.ts';
+import { checkRepoName, homeOf, invalid } from '../request-fields.ts';
 import { prefixRange, type StateReader } from '../state.ts';
 import { changeKey, changePrefix, encodePosition, type Position, positionOfKey } from '../state-keys.ts';
 import { decodeChanges } from '../state-records.ts';
@@ -14,25 +14,37 @@ interface PlacedChange {
   readonly entry: RepoLogEntry;
 }
 
+/** Changes that one call looks at, however few of them are of the wanted ref: some milliseconds of work. */
+const changesSeenMax = 20_000;
+
 /** MetadataService.GetRepoLog: changes of refs, newest first. */
-export function getRepoLog({ reads }: Pick<MetadataModules, 'reads'>): MetadataHandlers['getRepoLog'] {
-  return async ({ repo: repoName, pageSize, pageToken }) => {
+export function getRepoLog({ partitions }: Pick<MetadataModules, 'partitions'>): MetadataHandlers['getRepoLog'] {
+  return async ({ repo: repoName, pageSize, pageToken, ref, home }) => {
     const name = checkRepoName(repoName, 'repo');
     const size = pageSizeOf(pageSize);
     const before = decodePosition(decodePageToken(pageToken));
-    return reads.ofRepo(name, (state) => {
-      const found: PlacedChange[] = [];
-      for (const change of changesBefore(state, readRepo(state, name).repo.id, before)) {
-        // One more than the page tells whether there is another.
-        if (found.push(change) > size) break;
-      }
-      const last = found.length > size ? found[size - 1] : undefined;
-      return {
-        entries: found.slice(0, size).map(({ entry }) => entry),
-        nextPageToken: last === undefined ? '' : encodePageToken(positionText(last.position)),
-      };
+    return partitions.read(homeOf(partitions, name, home), (state) => {
+      const { id } = readRepo(state, name).repo;
+      return readPage(changesBefore(state, id, before), ref, size);
     });
   };
+}
+
+/** Fills a page; it ends early when many changes of other refs had to be looked at. */
+function readPage(changes: Iterable<PlacedChange>, ref: string, size: number): GetRepoLogResponse {
+  const entries: RepoLogEntry[] = [];
+  let last: Position | undefined;
+  let seen = 0;
+  for (const { position, entry } of changes) {
+    // There is another change, so there may be another page.
+    if (last !== undefined && (entries.length === size || seen === changesSeenMax)) {
+      return { entries, nextPageToken: encodePageToken(positionText(last)) };
+    }
+    if (ref === '' || entry.ref === ref) entries.push(entry);
+    last = position;
+    seen += 1;
+  }
+  return { entries, nextPageToken: '' };
 }
 
 /** Changes that stand before a position, or all of them, last first. */

@@ -1,14 +1,15 @@
-import { StratumError } from '../../../base/errors.ts';
 import {
   type CreateRepoOperation,
   CreateRepoRequest,
   ObjectFormat,
   type Repo,
 } from '../../../rpc/gen/stratum/v1/metadata.ts';
+import { findRepo } from '../repo-state.ts';
 import type { StateReader } from '../state.ts';
 import { repoKey } from '../state-keys.ts';
 import { encodeRepo } from '../state-records.ts';
 import type { Applied, EntryContext } from './applied.ts';
+import { assertNameFree } from './name-rows.ts';
 import { countRepos } from './totals.ts';
 
 /** Where HEAD points in a new repository unless the request says otherwise. */
@@ -17,16 +18,21 @@ const defaultHead = 'refs/heads/main';
 /** Generations begin above 0, so that 0 can mean "nothing known yet" to a caller. */
 const firstGeneration = 1n;
 
-/** A new repository without refs; REPO_EXISTS. */
+/**
+ * A new repository without refs; the request that made the one of that name is answered with it again.
+ * REPO_EXISTS; REPO_MOVED when the name is kept for a repository of another partition.
+ */
 export function applyCreateRepo(
   state: StateReader,
   { request, repoId }: CreateRepoOperation,
   { partition, atMs }: EntryContext,
 ): Applied<Repo> {
-  const { name, head, objectFormat } = request ?? CreateRepoRequest.create();
-  if (state.get(repoKey(name)) !== undefined) {
-    throw new StratumError('REPO_EXISTS', `repository ${name} exists already`, { kind: 'repository', id: name });
+  const { name, head, objectFormat, requestId = Buffer.alloc(0) } = request ?? CreateRepoRequest.create();
+  const present = findRepo(state, name);
+  if (present !== undefined && requestId.length > 0 && present.requestId.equals(requestId)) {
+    return { writes: [], result: present.repo };
   }
+  assertNameFree(state, name);
   const repo: Repo = {
     name,
     id: repoId,
@@ -40,8 +46,6 @@ export function applyCreateRepo(
     packBytes: 0n,
     partition,
   };
-  return {
-    writes: [{ key: repoKey(name), value: encodeRepo({ repo, refBytes: 0 }) }, countRepos(state, 1n)],
-    result: repo,
-  };
+  const stored = { repo, refBytes: 0, nameToken: Buffer.alloc(0), requestId, purging: false };
+  return { writes: [{ key: repoKey(name), value: encodeRepo(stored) }, countRepos(state, 1n)], result: repo };
 }

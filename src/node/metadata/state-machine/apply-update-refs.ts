@@ -60,7 +60,7 @@ export function applyUpdateRefs(
   ];
   if (repo !== stored.repo) {
     // In an atomic push that failed, nothing has grown.
-    const value = encodeRepo({ repo, refBytes: granted.length === 0 ? stored.refBytes : refBytes });
+    const value = encodeRepo({ ...stored, repo, refBytes: granted.length === 0 ? stored.refBytes : refBytes });
     writes.push({ key: repoKey(request.repo), value });
   }
   if (changed.length === 0) return { writes, result };
