@@ -25,7 +25,8 @@ export const connectionFlags = {
   }),
 };
 
-interface ConnectionChoice {
+/** What those flags gave. */
+export interface ConnectionChoice {
   readonly context?: string | undefined;
   readonly coordinator?: readonly string[] | undefined;
   readonly timeout?: string | undefined;

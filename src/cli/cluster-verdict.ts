@@ -120,13 +120,19 @@ function ringFindings(topology: Topology, serves: Serves | undefined): readonly 
 }
 
 function partitionFindings(topology: Topology, serves: Serves | undefined): readonly Finding[] {
-  const command = 'stratum node list';
   const assigned = topology.partitions.filter(({ epoch }) => epoch > 0n);
-  if (assigned.length === 0) return [{ verdict: 'no-quorum', reason: 'partitions are not assigned', command }];
-  const { total, atQuorum, lost } = partitionStatistics(topology, serves);
+  if (assigned.length === 0) {
+    return [{ verdict: 'no-quorum', reason: 'partitions are not assigned', command: 'stratum node list' }];
+  }
+  const command = 'stratum partition list';
+  const { total, atQuorum, belowQuorum, lost } = partitionStatistics(topology, serves);
   const findings: Finding[] = [];
   if (lost > 0) {
     const reason = `${lost} of ${total} partitions have no primary that serves`;
+    findings.push({ verdict: 'no-quorum', reason, command });
+  }
+  if (belowQuorum > 0) {
+    const reason = `${belowQuorum} of ${total} partitions have fewer than two of their in-sync replicas`;
     findings.push({ verdict: 'no-quorum', reason, command });
   }
   if (atQuorum > 0) {

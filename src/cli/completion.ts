@@ -13,9 +13,15 @@ export interface Completion {
   readonly paths: 'none' | 'files' | 'folders';
 }
 
-/** Names that are known only when they are asked for. */
+/** Names that are known only when they are asked for. What a cluster would have to say may be empty, and never fails. */
 export interface CompletionNames {
   contexts(): Promise<readonly string[]>;
+  nodes(): Promise<readonly Candidate[]>;
+  /** The numbers of the partitions. */
+  partitions(): Promise<readonly Candidate[]>;
+  repos(prefix: string): Promise<readonly Candidate[]>;
+  /** The refs of a repository whose full names begin so. */
+  refs(repo: string, prefix: string): Promise<readonly Candidate[]>;
 }
 
 const nothing: Completion = { candidates: [], paths: 'none' };
@@ -93,12 +99,23 @@ async function values(
     case '<folder>':
       return { candidates: [], paths: 'folders' };
     case '<scope>':
-      return { candidates: startingWith(['coordinator', 'consensus', 'partition:'], current), paths: 'none' };
+      return { candidates: await scopes(current, names), paths: 'none' };
+    case '<node>':
+      return { candidates: beginning(await names.nodes(), current), paths: 'none' };
+    case '<repo>':
+      return { candidates: beginning(await names.repos(current), current), paths: 'none' };
     case '<context>':
       return { candidates: startingWith(await names.contexts(), current), paths: 'none' };
     default:
       return nothing;
   }
+}
+
+async function scopes(current: string, names: CompletionNames): Promise<Candidate[]> {
+  const prefix = 'partition:';
+  if (!current.startsWith(prefix)) return startingWith(['coordinator', 'consensus', prefix], current);
+  const all = (await names.partitions()).map((each) => ({ ...each, value: `${prefix}${each.value}` }));
+  return beginning(all, current);
 }
 
 function flagCandidates(flags: Interfaces.FlagInput, before: readonly string[], current: string): Candidate[] {
@@ -120,12 +137,34 @@ async function argument(
     const takesValue = flagNamed(flags, before[index - 1] ?? '')?.type === 'option';
     return !word.startsWith('-') && !takesValue;
   });
-  const [name, definition] = Object.entries(command.args)[given.length] ?? [];
+  const all = Object.entries(command.args);
+  const last = all.at(-1);
+  // One that takes many goes on to the end of the line.
+  const [name, definition] = all[given.length] ?? (last?.[1].multiple === true ? last : []);
   if (definition?.options !== undefined)
     return { candidates: startingWith(definition.options, current), paths: 'none' };
-  if (name === 'file') return { candidates: [], paths: 'files' };
-  if (name === 'context') return { candidates: startingWith(await names.contexts(), current), paths: 'none' };
-  return nothing;
+  switch (name) {
+    case 'file':
+      return { candidates: [], paths: 'files' };
+    case 'context':
+      return { candidates: startingWith(await names.contexts(), current), paths: 'none' };
+    case 'node':
+      return { candidates: beginning(await names.nodes(), current), paths: 'none' };
+    case 'partition':
+      return { candidates: beginning(await names.partitions(), current), paths: 'none' };
+    case 'repo':
+      // A repository that is to be created has no name yet.
+      if (command.id === 'repo:create') return nothing;
+      return { candidates: beginning(await names.repos(current), current), paths: 'none' };
+    case 'ref':
+      return { candidates: beginning(await names.refs(given[0] ?? '', current), current), paths: 'none' };
+    default:
+      return nothing;
+  }
+}
+
+function beginning(candidates: readonly Candidate[], current: string): Candidate[] {
+  return candidates.filter(({ value }) => value.startsWith(current));
 }
 
 function startingWith(words: readonly string[], current: string): Candidate[] {

@@ -24,6 +24,29 @@ export async function confirm(question: string, options: ConfirmOptions, io: Com
   throw new StratumError('CONFIRMATION_REQUIRED', 'nothing was changed', undefined, { hint: 'answer y, or use --yes' });
 }
 
+/**
+ * Asks before a change that cannot simply be taken back: whoever wants it types `name`, or gives it with --confirm.
+ * CONFIRMATION_REQUIRED for anything else.
+ */
+export async function confirmByName(
+  question: string,
+  name: string,
+  options: { readonly confirm?: string | undefined },
+  io: CommandIo,
+): Promise<void> {
+  const required = (message: string, hint: string) =>
+    new StratumError('CONFIRMATION_REQUIRED', message, undefined, { hint });
+  if (options.confirm !== undefined) {
+    if (options.confirm === name) return;
+    throw required(`--confirm says "${options.confirm}", but this is about ${name}`, `--confirm ${name} confirms`);
+  }
+  if (!io.stdinIsTerminal || !io.stderrIsTerminal) {
+    throw required(`not confirmed: ${question}`, `there is no terminal to ask on; --confirm ${name} confirms`);
+  }
+  const answer = await ask(`${question} Type ${name} to confirm: `, io);
+  if (answer.trim() !== name) throw required('nothing was changed', `type ${name}, or use --confirm ${name}`);
+}
+
 function ask(prompt: string, io: CommandIo): Promise<string> {
   const lines = createInterface({ input: io.stdin, output: io.stderr });
   return new Promise<string>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import type { Oid } from '../base/oid.ts';
-import type { HistoryPage } from '../client/coordinator-client.ts';
+import type { HistoryPage, PartitionChange } from '../client/coordinator-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../consensus/consensus.ts';
@@ -7,9 +7,10 @@ import type { NodeReader } from '../replication/node-io.ts';
 import type { ObjectApi, SmallObjectApi } from '../replication/object-api.ts';
 import type { GapResult } from '../replication/repair/close-gaps.ts';
 import type { NotedGap } from '../replication/replica-gaps.ts';
+import type { PlanPartitionsResponse } from '../rpc/gen/stratum/v1/coordinator.ts';
 import type { BlobPage } from '../store/blob-store.ts';
 import type { Requester } from '../topology/commands.ts';
-import type { ReportedState, Topology } from '../topology/topology.ts';
+import type { Partition, ReportedState, Topology } from '../topology/topology.ts';
 import type { Source, Unreachable } from './output/envelope.ts';
 import type { SilentNodes } from './silent-nodes.ts';
 
@@ -112,6 +113,10 @@ export interface ClusterConnection {
   history(sinceVersion: bigint, limit: number): Promise<HistoryPage>;
   /** NODE_NOT_FOUND when no such coordinator stands ready. An empty name leaves the choice to the leader. */
   transferLeader(targetId: string, by: Requester): Promise<NewLeader>;
+  /** The partition as it is then. VERSION_CONFLICT when it has changed since the decision, UNSAFE when pushes could be lost. */
+  changePartition(change: PartitionChange, by: Requester): Promise<Partition>;
+  /** What the leader would do about the partitions now. */
+  planPartitions(): Promise<PlanPartitionsResponse>;
   /** UNIMPLEMENTED where the consensus engine is not the cluster's own. */
   addMember(member: ConsensusMemberPlace, by: Requester): Promise<MembersChanged>;
   /** UNSAFE when the rest would have no quorum. */

@@ -3,7 +3,7 @@ import { withDeadline } from '../base/deadline.ts';
 import { StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
-import { CoordinatorClient, type HistoryPage } from '../client/coordinator-client.ts';
+import { CoordinatorClient, type HistoryPage, type PartitionChange } from '../client/coordinator-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
@@ -18,11 +18,12 @@ import { closeGaps, type GapResult } from '../replication/repair/close-gaps.ts';
 import type { GapSink, NotedGap } from '../replication/replica-gaps.ts';
 import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
+import type { PlanPartitionsResponse } from '../rpc/gen/stratum/v1/coordinator.ts';
 import { ObjectServiceClient } from '../rpc/gen/stratum/v1/object.ts';
 import { decodeReportedState } from '../rpc/topology-codec.ts';
 import type { BlobPage } from '../store/blob-store.ts';
 import type { Requester } from '../topology/commands.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { Partition, Topology } from '../topology/topology.ts';
 import type {
   ClusterConnection,
   ConnectOptions,
@@ -145,6 +146,14 @@ export class GrpcConnection implements ClusterConnection {
   async transferLeader(targetId: string, by: Requester): Promise<NewLeader> {
     const { leaderId, term } = await this.#coordinator.transferLeader(targetId, by, this.#call);
     return { leaderId, term };
+  }
+
+  changePartition(change: PartitionChange, by: Requester): Promise<Partition> {
+    return this.#coordinator.changePartition(change, by, this.#call);
+  }
+
+  planPartitions(): Promise<PlanPartitionsResponse> {
+    return this.#coordinator.planPartitions(this.#call);
   }
 
   async addMember(member: ConsensusMemberPlace, by: Requester): Promise<MembersChanged> {

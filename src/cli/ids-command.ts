@@ -19,7 +19,8 @@ export abstract class IdsCommand extends ClusterCommand {
     parse: (text: string) => T,
     groupMin = 1,
   ): AsyncIterable<readonly T[]> {
-    const groups = readIds(given, fromStdin, this.io);
+    const argument = Object.keys(this.ctor.args).at(-1)?.toUpperCase() ?? 'ID';
+    const groups = readIds(given, fromStdin, this.io, argument);
     if (this.#isOnly(given)) parse(given[0]);
     return this.#parsed(groupMin > 1 ? inGroups(groups, groupMin) : groups, parse);
   }

@@ -31,28 +31,38 @@ export function ringStatistics(topology: Topology, serves: Serves = servesByStat
   if (ring.epoch === 0n) return { total: 0, full: 0, atQuorum: 0, belowQuorum: 0, lost: 0 };
   const placements = [...HashRing.of(ring).placements()];
   const counts = placements.map((placement) => {
-    return { wanted: ring.replicationFactor, there: placement.filter(serves).length };
+    return { wanted: ring.replicationFactor, there: placement.filter(serves).length, quorum: ring.writeQuorum };
   });
-  return tally(counts, ring.writeQuorum);
+  return tally(counts);
 }
 
-/** Redundancy of the partitions: a partition without a primary that is up cannot be written. */
+/**
+ * Redundancy of the partitions: one without a primary that is up cannot be read or written, nor can one of whose in-sync
+ * replicas fewer than two are there, unless there is a single one.
+ */
 export function partitionStatistics(topology: Topology, serves: Serves = servesByState(topology)): QuorumStatistics {
-  const counts = topology.partitions.map((partition) => {
-    const there = partition.inSync.filter(serves).length;
-    const led = partition.primaryId !== '' && serves(partition.primaryId);
-    return { wanted: Math.max(1, partition.replicas.length), there: led ? there : 0 };
+  const counts = topology.partitions.map(({ primaryId, inSync, replicas }) => {
+    const led = primaryId !== '' && serves(primaryId);
+    const there = led ? inSync.filter(serves).length : 0;
+    return { wanted: Math.max(1, replicas.length), there, quorum: quorumOf(inSync) };
   });
-  return tally(counts, 1);
+  return tally(counts);
 }
 
-function tally(counts: readonly { wanted: number; there: number }[], quorum: number): QuorumStatistics {
-  const count = (matches: (each: { wanted: number; there: number }) => boolean) => counts.filter(matches).length;
+/** How many of a partition's in-sync replicas must be there so that it serves: two (min_isr), or the single one. */
+export function quorumOf(inSync: readonly string[]): number {
+  return Math.max(1, Math.min(2, inSync.length));
+}
+
+function tally(
+  counts: readonly { readonly wanted: number; readonly there: number; readonly quorum: number }[],
+): QuorumStatistics {
+  const count = (matches: (each: (typeof counts)[number]) => boolean) => counts.filter(matches).length;
   return {
     total: counts.length,
-    full: count(({ wanted, there }) => there >= wanted),
-    atQuorum: count(({ wanted, there }) => there < wanted && there >= quorum),
-    belowQuorum: count(({ wanted, there }) => there < wanted && there < quorum && there > 0),
+    full: count(({ wanted, there, quorum }) => there >= wanted && there >= quorum),
+    atQuorum: count(({ wanted, there, quorum }) => there < wanted && there >= quorum),
+    belowQuorum: count(({ there, quorum }) => there < quorum && there > 0),
     lost: count(({ there }) => there === 0),
   };
 }

@@ -4,12 +4,13 @@ import { type InputLine, readLines } from './read-lines.ts';
 
 /**
  * The ids that a command is to work on: its arguments, or with --stdin one a line, as they arrive.
- * Throws USAGE at once for both or neither.
+ * Throws USAGE at once for both or neither; `argument` is what the command line calls an id.
  */
 export function readIds(
   given: readonly string[] | undefined,
   fromStdin: boolean,
   io: CommandIo,
+  argument: string,
 ): AsyncIterable<readonly InputLine[]> {
   const ids = given ?? [];
   if (fromStdin && ids.length > 0) {
@@ -17,7 +18,7 @@ export function readIds(
   }
   if (fromStdin) return idLines(io);
   if (ids.length > 0) return once(ids.map((text) => ({ text, number: 0 })));
-  throw new StratumError('USAGE', 'missing argument OID', undefined, { hint: 'give an id, or --stdin for many' });
+  throw new StratumError('USAGE', `missing argument ${argument}`, undefined, { hint: 'give one, or --stdin for many' });
 }
 
 async function* idLines(io: CommandIo): AsyncGenerator<readonly InputLine[]> {
@@ -31,10 +32,12 @@ async function* idLines(io: CommandIo): AsyncGenerator<readonly InputLine[]> {
   }
 }
 
-/** Runbooks are commented, blank lines part them, and those of Windows have a carriage return at each end. */
+/**
+ * Runbooks are commented, blank lines part them, and those of Windows have a carriage return at each end. A ref may
+ * have a number sign in its name, but no blank before it.
+ */
 function withoutComment(line: string): string {
-  const comment = line.indexOf('#');
-  return (comment === -1 ? line : line.slice(0, comment)).trim();
+  return line.replace(/(^|\s)#.*$/, '').trim();
 }
 
 async function* once<T>(item: T): AsyncGenerator<T> {

@@ -1,6 +1,7 @@
 import { BaseCommand } from '../cli/base-command.ts';
 import { complete } from '../cli/completion.ts';
 import { write } from '../cli/io.ts';
+import { LiveNames } from '../cli/live-names.ts';
 
 /**
  * `stratum complete -- WORDS`: what the completion scripts call. Prints one candidate a line, a tab
@@ -18,8 +19,8 @@ export default class Complete extends BaseCommand {
     const words = dashes === -1 ? this.argv : this.argv.slice(dashes + 1);
     // Loaded here, because the table lists this command as well.
     const { commandTable } = await import('./index.ts');
-    const contexts = async () => (await this.contexts.read()).contexts.map(({ name }) => name);
-    const { candidates, paths } = await complete(commandTable, words, { contexts });
+    const names = new LiveNames({ words }, { ...this.modules, contexts: this.contexts });
+    const { candidates, paths } = await complete(commandTable, words, names);
     const lines = candidates.map(({ value, description }) => `${value}\t${description.replaceAll(/\s+/g, ' ')}\n`);
     await write(this.io.stdout, lines.join('') + (paths === 'none' ? '' : `:${paths}\n`));
     return undefined;

@@ -26,8 +26,19 @@ import ObjectMissing from './object/missing.ts';
 import ObjectPut from './object/put.ts';
 import ObjectStat from './object/stat.ts';
 import ObjectVerify from './object/verify.ts';
+import PartitionList from './partition/list.ts';
+import PartitionMove from './partition/move.ts';
+import PartitionPlan from './partition/plan.ts';
+import PartitionShow from './partition/show.ts';
+import RefList from './ref/list.ts';
+import RefLog from './ref/log.ts';
+import RefShow from './ref/show.ts';
+import RepoCheck from './repo/check.ts';
 import RepoCreate from './repo/create.ts';
+import RepoDelete from './repo/delete.ts';
 import RepoList from './repo/list.ts';
+import RepoRename from './repo/rename.ts';
+import RepoRestore from './repo/restore.ts';
 import RepoShow from './repo/show.ts';
 import RingBalance from './ring/balance.ts';
 import RingLocate from './ring/locate.ts';
@@ -59,8 +70,19 @@ export const commandTable: CommandTable = {
     'object:put': ObjectPut,
     'object:stat': ObjectStat,
     'object:verify': ObjectVerify,
+    'partition:list': PartitionList,
+    'partition:move': PartitionMove,
+    'partition:plan': PartitionPlan,
+    'partition:show': PartitionShow,
+    'ref:list': RefList,
+    'ref:log': RefLog,
+    'ref:show': RefShow,
+    'repo:check': RepoCheck,
     'repo:create': RepoCreate,
+    'repo:delete': RepoDelete,
     'repo:list': RepoList,
+    'repo:rename': RepoRename,
+    'repo:restore': RepoRestore,
     'repo:show': RepoShow,
     'ring:balance': RingBalance,
     'ring:locate': RingLocate,
@@ -87,6 +109,8 @@ export const commandTable: CommandTable = {
     leader: 'Who leads',
     node: 'The processes of a cluster',
     object: 'Blobs, by the SHA-256 of their content',
+    partition: 'Shares of the repositories, and the metadata nodes that keep them',
+    ref: 'Branches and tags of a repository, and what changed them',
     repo: 'Repositories',
     ring: 'Where objects are placed',
     topology: 'Nodes, ring and partitions',

@@ -1,8 +1,9 @@
 import { StratumError } from '../../base/errors.ts';
 import { majorityOf } from '../../consensus/majority.ts';
-import type { Partition, Topology } from '../../topology/topology.ts';
+import type { Partition } from '../../topology/topology.ts';
 import { bestReport, sourceOf, unreachableOf } from '../best-report.ts';
 import type { CoordinatorSurvey, LeaderReport, TopologySnapshot } from '../connection.ts';
+import { findPartition } from '../find-partition.ts';
 import type { Listing, Source } from '../output/envelope.ts';
 
 /** Whose leader is meant. */
@@ -63,23 +64,19 @@ export function consensusLeader(survey: CoordinatorSurvey): Listing<LeaderItem> 
 }
 
 /** The primary of a partition; NOT_FOUND for a number that there is not, NOT_READY before it is assigned. */
-export function partitionLeader({ topology, source }: TopologySnapshot, number: number): Listing<LeaderItem> {
-  const partition = findPartition(topology, number);
-  const { primaryId, epoch, inSync } = partition;
+export function partitionLeader(snapshot: TopologySnapshot, number: number): Listing<LeaderItem> {
+  return leaderOfPartition(findPartition(snapshot.topology, number), snapshot);
+}
+
+/** The primary of a partition as it is given; NOT_READY before it is assigned. */
+export function leaderOfPartition(partition: Partition, { topology, source }: TopologySnapshot): Listing<LeaderItem> {
+  const { id, primaryId, epoch, inSync } = partition;
   if (primaryId === '') {
-    throw new StratumError('NOT_READY', `partition ${number} has no primary yet`, { what: `partition ${number}` });
+    throw new StratumError('NOT_READY', `partition ${id} has no primary yet`, { what: `partition ${id}` });
   }
   const address = topology.nodes.get(primaryId)?.address ?? '';
   const detail = `in sync: ${inSync.join(', ')}`;
-  return leaderListing({ scope: `partition:${number}`, leaderId: primaryId, address, term: epoch, detail }, source);
-}
-
-function findPartition(topology: Topology, number: number): Partition {
-  const partition = topology.partitions[number];
-  if (partition !== undefined) return partition;
-  const hint = topology.partitions.length === 0 ? 'none are assigned yet' : `0 to ${topology.partitions.length - 1}`;
-  const details = { kind: 'partition', id: String(number) };
-  throw new StratumError('NOT_FOUND', `there is no partition ${number}`, details, { hint });
+  return leaderListing({ scope: `partition:${id}`, leaderId: primaryId, address, term: epoch, detail }, source);
 }
 
 /** A leader as it is printed. */

@@ -1,9 +1,20 @@
 import type { Listing, Source } from '../output/envelope.ts';
 
-/** What a change would do to the coordinators or their engine, in JSON. */
+/** What "-o name" calls that which each action is about. */
+const kinds = {
+  'leader transfer': 'node',
+  'member add': 'member',
+  'member remove': 'member',
+  'partition move': 'partition',
+  'repo rename': 'repo',
+  'repo delete': 'repo',
+  'repo restore': 'repo',
+} as const;
+
+/** What a change would do, in JSON. */
 export interface PlannedChange {
-  readonly action: 'leader transfer' | 'member add' | 'member remove';
-  /** Id of the coordinator that it is about; empty where the choice is the leader's. */
+  readonly action: keyof typeof kinds;
+  /** Id or name of what it is about; empty where the choice is the leader's. */
   readonly target: string;
   /** False when there is nothing to do. */
   readonly changes: boolean;
@@ -27,7 +38,7 @@ export function planListing(change: PlannedChange, source: Source): Listing<Plan
       { header: 'changes', value: ({ changes }) => changes },
       { header: 'detail', value: ({ detail }) => detail },
     ],
-    name: ({ action, target }) => `${action === 'leader transfer' ? 'node' : 'member'}/${target}`,
+    name: ({ action, target }) => `${kinds[action]}/${target}`,
     extra: { dryRun: true },
   };
 }

@@ -1,7 +1,7 @@
 import { oidFromBytes } from '../../base/oid.ts';
 import { formatBytes } from '../../base/units.ts';
 import { ObjectFormat, type PackRef, type Repo } from '../../rpc/gen/stratum/v1/metadata.ts';
-import type { Column } from '../output/envelope.ts';
+import type { Column, Listing, Source } from '../output/envelope.ts';
 import { toTime } from '../output/json.ts';
 
 /** A repository in JSON. */
@@ -17,6 +17,13 @@ export interface RepoItem {
   readonly packCount: number;
   readonly packBytes: number;
   readonly partition: number;
+}
+
+/** A deleted repository in JSON. */
+export interface DeletedRepoItem extends RepoItem {
+  readonly deletedAt: string;
+  /** Until when it can be restored. */
+  readonly purgeAt: string;
 }
 
 /** A pack in JSON. */
@@ -44,6 +51,12 @@ export function repoItem(repo: Repo): RepoItem {
     packBytes: Number(repo.packBytes),
     partition: repo.partition,
   };
+}
+
+/** The JSON form of a deleted repository. */
+export function deletedRepoItem(repo: Repo): DeletedRepoItem {
+  const deletedAt = toTime(Number(repo.deletedAtMs ?? 0n));
+  return { ...repoItem(repo), deletedAt, purgeAt: toTime(Number(repo.purgeAtMs ?? 0n)) };
 }
 
 /** The JSON form of a pack. */
@@ -75,3 +88,21 @@ export const repoColumns: readonly Column<RepoItem>[] = [
   { header: 'partition', value: ({ partition }) => partition, wide: true, right: true },
   { header: 'id', value: ({ id }) => id, wide: true },
 ];
+
+/** The columns of deleted repositories; several may have had one name. */
+export const deletedRepoColumns: readonly Column<DeletedRepoItem>[] = [
+  { header: 'name', value: ({ name }) => name },
+  { header: 'id', value: ({ id }) => id },
+  { header: 'refs', value: ({ refCount }) => refCount, right: true },
+  { header: 'size', value: ({ packBytes }) => formatBytes(packBytes), right: true },
+  { header: 'deleted', value: ({ deletedAt }) => deletedAt },
+  { header: 'restorable-until', value: ({ purgeAt }) => purgeAt },
+  { header: 'packs', value: ({ packCount }) => packCount, wide: true, right: true },
+  { header: 'partition', value: ({ partition }) => partition, wide: true, right: true },
+];
+
+/** One repository after it was changed. */
+export function oneRepo(repo: Repo | undefined, source: Source): Listing<RepoItem> {
+  const items = repo === undefined ? [] : [repoItem(repo)];
+  return { kind: 'Repo', source, items, rows: items, columns: repoColumns, name: ({ name }) => `repo/${name}` };
+}

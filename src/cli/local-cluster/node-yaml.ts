@@ -9,6 +9,7 @@ const timings = {
   heartbeatIntervalMs: 1_000,
   suspectTimeoutMs: 3_000,
   downTimeoutMs: 6_000,
+  metadataLeaseMs: 1_000,
   detectorTickMs: 250,
   leaderGraceMs: 3_000,
   joiningTimeoutMs: 60_000,

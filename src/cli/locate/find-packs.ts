@@ -62,7 +62,7 @@ async function* packsToSearch(
     if (repo !== undefined && matches(repo)) yield { repo, packs };
     return;
   }
-  for await (const repo of allRepos(metadata, '')) {
+  for await (const repo of allRepos(metadata)) {
     if (!matches(repo) || repo.packCount === 0n) continue;
     const { packs } = await metadata.getRepo({ name: repo.name, includePacks: true });
     yield { repo, packs };

@@ -9,14 +9,19 @@ export class UnreachableReplicas {
     this.#reasons.set(node, reason);
   }
 
+  /** Adds the nodes that did not say what they hold. */
+  note(locations: readonly Location[]): void {
+    for (const { replicas } of locations) {
+      for (const { nodeId, presence, error } of replicas) {
+        if (presence === 'unreachable') this.add({ node: nodeId, reason: error });
+      }
+    }
+  }
+
   /** The same locations. */
   async *watch<Item extends Location>(found: AsyncIterable<readonly Item[]>): AsyncGenerator<readonly Item[]> {
     for await (const locations of found) {
-      for (const { replicas } of locations) {
-        for (const { nodeId, presence, error } of replicas) {
-          if (presence === 'unreachable') this.add({ node: nodeId, reason: error });
-        }
-      }
+      this.note(locations);
       yield locations;
     }
   }

@@ -3,6 +3,7 @@ import { judgeCluster } from '../../../src/cli/cluster-verdict.ts';
 import type { CoordinatorReport, CoordinatorSurvey } from '../../../src/cli/connection.ts';
 import type { NodeState, Topology } from '../../../src/topology/topology.ts';
 import { sampleReport } from './fake-cluster.ts';
+import { partitionTopology, samplePartition } from './sample-partitions.ts';
 import { sampleTopology } from './sample-topology.ts';
 
 const formed = sampleTopology();
@@ -101,6 +102,14 @@ describe('the verdict on a cluster', () => {
       survey(states({ 'metadata-1': 'DOWN' })),
       'no-quorum',
       /^2 of 2 partitions have no primary that serves/,
+    ],
+    [
+      'partitions have one of two in-sync replicas left',
+      survey(
+        partitionTopology([samplePartition(0, [1, 2], [1, 2, 3]), samplePartition(1, [3])], { 'metadata-2': 'DOWN' }),
+      ),
+      'no-quorum',
+      /^(?!.*no primary).*1 of 2 partitions have fewer than two of their in-sync replicas/,
     ],
     [
       'partitions have fewer replicas in sync',

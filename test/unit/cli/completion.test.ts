@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { complete } from '../../../src/cli/completion.ts';
+import { type CompletionNames, complete } from '../../../src/cli/completion.ts';
 import { commandTable } from '../../../src/commands/index.ts';
 
-const names = { contexts: async () => ['ci', 'local'] };
+const named = (...values: string[]) => values.map((value) => ({ value, description: `what ${value} is` }));
+const names: CompletionNames = {
+  contexts: async () => ['ci', 'local'],
+  nodes: async () => named('metadata-1', 'object-1'),
+  partitions: async () => named('0', '1', '10'),
+  repos: async (prefix) => named('team/app', 'team/other').filter(({ value }) => value.startsWith(prefix)),
+  refs: async (repo) => (repo === 'team/app' ? named('refs/heads/main', 'refs/tags/v1') : []),
+};
 const valuesOf = async (...words: string[]) => {
   const { candidates, paths } = await complete(commandTable, words, names);
   return { values: candidates.map(({ value }) => value), paths };
@@ -13,11 +20,11 @@ describe('completion', () => {
     const { values } = await valuesOf('');
     expect(values).toEqual(expect.arrayContaining(['cluster', 'repo', 'version']));
     expect(values).not.toContain('complete');
-    expect((await valuesOf('re')).values).toEqual(['repo']);
+    expect((await valuesOf('re')).values).toEqual(['ref', 'repo']);
   });
 
   it('offers the commands of a topic with what they do', async () => {
-    const { candidates } = await complete(commandTable, ['repo', 'c'], names);
+    const { candidates } = await complete(commandTable, ['repo', 'cr'], names);
     expect(candidates).toEqual([{ value: 'create', description: 'Create a repository' }]);
   });
 
@@ -58,5 +65,20 @@ describe('completion', () => {
   it('offers nothing for a command that there is not', async () => {
     expect(await valuesOf('frobnicate', '')).toEqual({ values: [], paths: 'none' });
     expect(await valuesOf('repo', 'lst', '')).toEqual({ values: [], paths: 'none' });
+  });
+
+  it.each([
+    ['a partition', ['partition', 'show', '1'], ['1', '10']],
+    ['a second one', ['partition', 'show', '0', '1'], ['1', '10']],
+    ['a partition’s scope', ['leader', 'show', '--scope', 'partition:1'], ['partition:1', 'partition:10']],
+    ['a node', ['partition', 'move', '0', '--to', 'm'], ['metadata-1']],
+    ['a node to show', ['node', 'show', ''], ['metadata-1', 'object-1']],
+    ['a repository', ['ref', 'log', 'team/a'], ['team/app']],
+    ['no repository that is to be created', ['repo', 'create', 'team/a'], []],
+    ['a ref of the repository', ['ref', 'log', 'team/app', 'refs/h'], ['refs/heads/main']],
+    ['a second ref', ['ref', 'show', 'team/app', 'refs/heads/main', 'refs/t'], ['refs/tags/v1']],
+    ['a flag’s repository', ['ring', 'locate', '--repo', 'team/o'], ['team/other']],
+  ])('offers what the cluster has: %s', async (_what, words, values) => {
+    expect(await valuesOf(...words)).toEqual({ values, paths: 'none' });
   });
 });

@@ -14,7 +14,7 @@ import type {
 import type { CommandModules } from '../../../src/cli/modules.ts';
 import type { Unreachable } from '../../../src/cli/output/envelope.ts';
 import { SilentNodes } from '../../../src/cli/silent-nodes.ts';
-import type { HistoryPage } from '../../../src/client/coordinator-client.ts';
+import type { HistoryPage, PartitionChange } from '../../../src/client/coordinator-client.ts';
 import type { MetadataApi } from '../../../src/client/metadata-api.ts';
 import type { WatchEvent } from '../../../src/client/watch-event.ts';
 import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../../../src/consensus/consensus.ts';
@@ -25,10 +25,13 @@ import type { ObjectApi, SmallObjectApi } from '../../../src/replication/object-
 import { QuorumObjects } from '../../../src/replication/quorum-objects.ts';
 import { closeGaps, type GapResult } from '../../../src/replication/repair/close-gaps.ts';
 import type { NotedGap } from '../../../src/replication/replica-gaps.ts';
-import { ObjectFormat, type PackRef, type Ref, type Repo } from '../../../src/rpc/gen/stratum/v1/metadata.ts';
+import type { PlanPartitionsResponse } from '../../../src/rpc/gen/stratum/v1/coordinator.ts';
+import { ObjectFormat, type Repo } from '../../../src/rpc/gen/stratum/v1/metadata.ts';
 import type { BlobPage, PutFate, SmallBlob, SmallBlobAnswer } from '../../../src/store/blob-store.ts';
 import type { Requester } from '../../../src/topology/commands.ts';
-import type { Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
+import { reduce } from '../../../src/topology/reduce.ts';
+import type { Partition, Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
+import { FakeMetadata, type FakeRepo } from './fake-metadata.ts';
 import { sampleTopology } from './sample-topology.ts';
 
 /** An object node in memory that can be made to fail. */
@@ -168,12 +171,6 @@ export function sampleReport(number: number, changes: Partial<CoordinatorReport>
   };
 }
 
-interface FakeRepo {
-  readonly repo: Repo;
-  readonly refs: Ref[];
-  readonly packs: PackRef[];
-}
-
 /** A cluster in memory, as commands see one. */
 export class FakeCluster implements ClusterConnection {
   readonly coordinators = ['127.0.0.1:7480'];
@@ -196,11 +193,13 @@ export class FakeCluster implements ClusterConnection {
   keptSinceVersion = 0n;
   /** Changes that were asked for, in words. */
   readonly changes: string[] = [];
-  /** What each watch brings; an Error ends it. */
-  watches: (WatchEvent | Error)[][] = [];
+  /** What each watch brings, made when its turn comes where it is a function; an Error ends it. */
+  watches: (WatchEvent | Error | (() => WatchEvent))[][] = [];
   readonly watchedSince: bigint[] = [];
   readonly nodes = new Map(['object-1', 'object-2', 'object-3'].map((id) => [id, new FakeNode(id)]));
-  readonly repos = new Map<string, FakeRepo>();
+  readonly repositories = new FakeMetadata();
+  readonly repos = this.repositories.repos;
+  partitionPlan: PlanPartitionsResponse = { changes: [], deferred: [], version: 14n };
   heartbeatReports: readonly NodeHeartbeat[] = [];
   error: StratumError | undefined;
   closed = 0;
@@ -237,7 +236,7 @@ export class FakeCluster implements ClusterConnection {
       partition: 0,
       ...changes,
     };
-    const added = { repo, refs: [], packs: [] };
+    const added = { repo, refs: [], packs: [], log: [] };
     this.repos.set(name, added);
     return added;
   }
@@ -283,6 +282,25 @@ export class FakeCluster implements ClusterConnection {
     return { leaderId: targetId, term: this.topology.term + 1n };
   }
 
+  /** By the rules of the coordinator itself. */
+  async changePartition(change: PartitionChange, by: Requester): Promise<Partition> {
+    this.#fail();
+    const { partition, generations = new Map(), acceptDataLoss = false } = change;
+    const terms = { generations, acceptDataLoss, raiseEpoch: false, by };
+    const command = { kind: 'change-partition', atMs: 1, partition, ...terms } as const;
+    const { topology } = reduce(this.topology, command, this.topology.term);
+    const { id, primaryId, inSync, replicas } = partition;
+    const sets = `${primaryId} of ${inSync.join(' ')} of ${replicas.join(' ')}`;
+    this.changes.push(`partition ${id}: ${sets} by ${by.actor}: ${by.reason}`);
+    this.topology = topology;
+    return topology.partitions[id] ?? partition;
+  }
+
+  async planPartitions(): Promise<PlanPartitionsResponse> {
+    this.#fail();
+    return this.partitionPlan;
+  }
+
   async addMember({ nodeId, peerAddress }: ConsensusMemberPlace, by: Requester): Promise<MembersChanged> {
     this.#fail();
     this.changes.push(`add ${nodeId}=${peerAddress} by ${by.actor}: ${by.reason}`);
@@ -312,7 +330,7 @@ export class FakeCluster implements ClusterConnection {
     const events = this.watches.shift();
     for (const event of events ?? []) {
       if (event instanceof Error) throw event;
-      yield event;
+      yield typeof event === 'function' ? event() : event;
     }
     if (events !== undefined) return;
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
@@ -320,7 +338,7 @@ export class FakeCluster implements ClusterConnection {
 
   async metadata(): Promise<MetadataApi> {
     this.#fail();
-    return fakeMetadata(this.repos);
+    return this.repositories;
   }
 
   async blobPage(nodeId: string, _address: string, cursor: Oid | undefined): Promise<BlobPage> {
@@ -359,49 +377,4 @@ export class FakeCluster implements ClusterConnection {
   #fail(): void {
     if (this.error !== undefined) throw this.error;
   }
-}
-
-function fakeMetadata(repos: Map<string, FakeRepo>): MetadataApi {
-  const find = (name: string) => {
-    const found = repos.get(name);
-    if (found === undefined) throw new StratumError('REPO_NOT_FOUND', `no ${name}`, { kind: 'repo', id: name });
-    return found;
-  };
-  const absent = () => Promise.reject(new StratumError('UNIMPLEMENTED', 'not part of the fake'));
-  return {
-    createRepo: async ({ name, objectFormat, head }) => {
-      if (repos.has(name)) throw new StratumError('REPO_EXISTS', `${name} exists`, { kind: 'repo', id: name });
-      const repo: Repo = {
-        name,
-        id: 'f'.repeat(32),
-        objectFormat,
-        head,
-        createdAtMs: 1n,
-        refsGeneration: 0n,
-        packsGeneration: 0n,
-        refCount: 0n,
-        packCount: 0n,
-        packBytes: 0n,
-        partition: 1,
-      };
-      repos.set(name, { repo, refs: [], packs: [] });
-      return { repo };
-    },
-    // Pages of two, so that every caller has to turn them.
-    listRepos: async ({ prefix, pageToken }) => {
-      const names = [...repos.keys()].filter((name) => name.startsWith(prefix) && name > pageToken).sort();
-      const page = names.slice(0, 2);
-      return { repos: page.map((name) => find(name).repo), nextPageToken: names.length > 2 ? (page[1] ?? '') : '' };
-    },
-    getRepo: async ({ name, includePacks }) => {
-      const { repo, packs } = find(name);
-      return { repo, packs: includePacks ? packs : [] };
-    },
-    getRefs: async ({ repo }) => ({ notModified: false, repo: find(repo).repo, refs: find(repo).refs }),
-    deleteRepo: absent,
-    updateRefs: absent,
-    replacePacks: absent,
-    setHead: absent,
-    getRepoLog: absent,
-  };
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { StratumError } from '../../../src/base/errors.ts';
 import { oidOf } from '../../../src/base/oid.ts';
@@ -7,6 +7,7 @@ import { GrpcConnection } from '../../../src/cli/grpc-connection.ts';
 import { SampleCoordinators } from '../client/sample-coordinators.ts';
 import { formedCluster, register } from '../topology/sample-cluster.ts';
 import { runCommand } from './run-command.ts';
+import { partitionTopology, samplePartition } from './sample-partitions.ts';
 
 const coordinators = new SampleCoordinators();
 const open: GrpcConnection[] = [];
@@ -191,6 +192,46 @@ describe('a command over gRPC', () => {
     const named = silent.filter((address) => message.includes(address));
     // Each is waited for a second while there are others: the third may have no time left.
     expect({ exitCode, named: named.slice(0, 2) }).toEqual({ exitCode: 7, named: silent.slice(0, 2) });
+  });
+
+  it('moves a partition to a node that has to catch up first, as its primary lets it in', async () => {
+    const topology = partitionTopology([samplePartition(0, [1, 2, 3])]);
+    const { address, consensus } = await coordinators.start({ topology });
+    const moving = runCommand(
+      ['partition', 'move', '0', '--to', 'metadata-4', '--yes', '--coordinator', address],
+      world,
+    );
+    const partition = () => consensus.current().partitions[0] ?? samplePartition(0, []);
+    await vi.waitFor(() => expect(partition().replicas).toContain('metadata-4'), { timeout: 10_000 });
+    const terms = { acceptDataLoss: false, raiseEpoch: false, by: { actor: 'metadata-1', reason: '' } };
+    await consensus.propose({
+      kind: 'change-partition',
+      atMs: 1,
+      partition: { ...partition(), inSync: [...partition().inSync, 'metadata-4'] },
+      generations: new Map([['metadata-4', 7n]]),
+      ...terms,
+    });
+    expect(await moving).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^0\t\d+\tmetadata-4\t/),
+      stderr: expect.stringContaining('metadata-4 is the primary of partition 0 now, metadata-1 was before'),
+    });
+    expect(partition().primaryId).toBe('metadata-4');
+  });
+
+  it('reads the leader’s plan for the partitions', async () => {
+    const topology = partitionTopology([samplePartition(0, [1, 2])], {
+      'metadata-3': 'SUSPECT',
+      'metadata-4': 'SUSPECT',
+    });
+    const { address } = await coordinators.start({ topology });
+    const { exitCode, stdout } = await runCommand(['partition', 'plan', '--coordinator', address, '-o', 'json'], world);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: 'PartitionPlan',
+      source: { node: 'coordinator' },
+      items: [{ partition: 0, step: 'add-replica' }],
+    });
   });
 
   it('ends with 7 and one line when no coordinator answers', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { partitionStatistics, ringStatistics } from '../../../src/cli/quorum-statistics.ts';
 import type { NodeState } from '../../../src/topology/topology.ts';
 import { sampleSnapshot } from '../tui/sample-snapshot.ts';
+import { partitionTopology, samplePartition } from './sample-partitions.ts';
 
 describe('the redundancy of the ring', () => {
   const cases: readonly [string, Record<string, NodeState>, Record<string, number>][] = [
@@ -31,5 +32,14 @@ describe('the redundancy of the partitions', () => {
   it('needs a primary that is up', () => {
     expect(partitionStatistics(sampleSnapshot().topology)).toMatchObject({ total: 4, full: 4, lost: 0 });
     expect(partitionStatistics(sampleSnapshot({ 'metadata-1': 'DOWN' }).topology)).toMatchObject({ full: 0, lost: 4 });
+  });
+
+  const partitions = [samplePartition(0, [1, 2, 3]), samplePartition(1, [3, 2], [3, 2, 4])];
+  it.each([
+    ['full while all are there', {}, { full: 1, atQuorum: 1, belowQuorum: 0, lost: 0 }],
+    ['below with one of two in sync left', { 'metadata-2': 'DOWN' }, { full: 0, atQuorum: 1, belowQuorum: 1 }],
+    ['lost without a primary', { 'metadata-3': 'DOWN' }, { full: 0, atQuorum: 1, belowQuorum: 0, lost: 1 }],
+  ] as const)('needs two in-sync replicas where there have been as many: %s', (_title, states, expected) => {
+    expect(partitionStatistics(partitionTopology(partitions, states))).toMatchObject({ total: 2, ...expected });
   });
 });

@@ -61,6 +61,8 @@ export function sampleTopology(
       heartbeatIntervalMs: 1_000,
       suspectTimeoutMs: 3_000,
       downTimeoutMs: 6_000,
+      metadataReplicas: 3,
+      metadataLeaseMs: 1_000,
     },
     ...changes,
   };

@@ -52,6 +52,8 @@ export function sampleSnapshot(states: Readonly<Record<string, NodeState>> = {})
       heartbeatIntervalMs: 1000,
       suspectTimeoutMs: 3000,
       downTimeoutMs: 6000,
+      metadataReplicas: 3,
+      metadataLeaseMs: 1000,
     },
   };
   const heartbeat = {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeCluster, sampleReport } from '../../cli/fake-cluster.ts';
 import { type CommandWorld, runCommand } from '../../cli/run-command.ts';
+import { partitionCluster, samplePartition } from '../../cli/sample-partitions.ts';
 import { sampleNode, sampleTopology } from '../../cli/sample-topology.ts';
 
 function threeCoordinators(): FakeCluster {
@@ -42,6 +43,12 @@ describe('stratum leader transfer', () => {
     const cluster = new FakeCluster();
     await transfer(cluster, ['--yes']);
     expect(cluster.changes).toEqual(['leader  by ada: ']);
+  });
+
+  it('takes the node from --to as well', async () => {
+    const cluster = threeCoordinators();
+    await transfer(cluster, ['--to', 'coordinator-2', '--yes']);
+    expect(cluster.changes).toEqual(['leader coordinator-2 by ada: ']);
   });
 
   it('has nothing to do when it leads already, and needs no confirmation for that', async () => {
@@ -92,7 +99,7 @@ describe('stratum leader transfer', () => {
   it.each([
     ['a coordinator that there is not', ['coordinatr-2'], 3, /did you mean "coordinator-2"/],
     ['a node of another role', ['object-1'], 3, /no coordinator "object-1"/],
-    ['the leader of a partition', ['--scope', 'partition:1'], 1, /cannot move the leader of partition:1/],
+    ['two nodes', ['coordinator-2', '--to', 'coordinator-3'], 2, /are two nodes/],
     ['the leader of the consensus engine', ['--scope', 'consensus'], 1, /cannot move the leader of consensus/],
     ['a scope that there is not', ['--scope', 'x'], 2, /partition:N/],
   ])('refuses %s', async (_what, argv, exitCode, message) => {
@@ -106,5 +113,45 @@ describe('stratum leader transfer', () => {
     const cluster = threeCoordinators();
     cluster.leaderId = undefined;
     expect(await transfer(cluster, ['--yes'])).toMatchObject({ exitCode: 7, stdout: '' });
+  });
+});
+
+describe('stratum leader transfer --scope partition:N', () => {
+  const partitions = [samplePartition(0, [1, 2, 3]), samplePartition(1, [2, 1], [2, 1, 3]), samplePartition(2, [4])];
+  const transferPartition = (cluster: FakeCluster, argv: string[]) => transfer(cluster, ['--scope', ...argv]);
+
+  it('makes the node the primary, and prints it as the leader', async () => {
+    const cluster = partitionCluster(partitions);
+    const argv = ['partition:0', '--to', 'metadata-2', '--yes', '--reason', 'new disk', '-o', 'json'];
+    const { exitCode, stdout, stderr } = await transferPartition(cluster, argv);
+    expect(exitCode).toBe(0);
+    const item = { scope: 'partition:0', leaderId: 'metadata-2', address: 'metadata-2.test:7480', term: '6' };
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'Leader', items: [item] });
+    expect(stderr).toContain('metadata-2 is the primary of partition 0 now, metadata-1 was before');
+    expect(cluster.changes).toEqual([expect.stringMatching(/^partition 0: metadata-2 of .* by ada: new disk$/)]);
+  });
+
+  it('chooses the replica in sync that has the fewest primaries when none is named', async () => {
+    const cluster = partitionCluster(partitions);
+    const { exitCode, stdout } = await transferPartition(cluster, ['partition:0', '--yes', '-o', 'name']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'node/metadata-3\n' });
+  });
+
+  it('moves nothing in a dry run', async () => {
+    const cluster = partitionCluster(partitions);
+    const { exitCode, stderr } = await transferPartition(cluster, ['partition:0', 'metadata-2', '--dry-run']);
+    expect({ exitCode, changes: cluster.changes }).toEqual({ exitCode: 0, changes: [] });
+    expect(stderr).toContain('would, for partition 0: make metadata-2 the primary in place of metadata-1');
+  });
+
+  it.each([
+    ['a partition that there is not', ['partition:9'], 3, /no partition 9/],
+    ['a choice where no other replica is in sync', ['partition:2'], 9, /--to names a node/],
+    ['a node that is no metadata node', ['partition:0', '--to', 'object-1'], 2, /metadata nodes: /],
+  ])('refuses %s', async (_what, argv, exitCode, message) => {
+    const cluster = partitionCluster(partitions);
+    const result = await transferPartition(cluster, [...argv, '--yes']);
+    expect(result).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(message) });
+    expect(cluster.changes).toEqual([]);
   });
 });

@@ -40,4 +40,33 @@ describe('stratum repo list', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
     expect(stderr).toContain('no such repository');
   });
+
+  describe('of deleted repositories', () => {
+    const withDeleted = async () => {
+      const fake = cluster();
+      await fake.repositories.deleteRepo({ name: 'team/big', expectedId: '0'.repeat(32), graceMs: 60_000n });
+      return fake;
+    };
+
+    it('prints until when each can be restored', async () => {
+      const { exitCode, stdout } = await runCommand(['repo', 'list', '--deleted'], await withDeleted());
+      expect(exitCode).toBe(0);
+      const times = '2023-11-14T22:13:20.000Z\t2023-11-14T22:14:20.000Z';
+      expect(stdout).toBe(`team/big\t${'0'.repeat(32)}\t7\t3.0 GiB\t${times}\n`);
+    });
+
+    it('has a kind of its own in JSON, and names them by id', async () => {
+      const fake = await withDeleted();
+      const { stdout } = await runCommand(['repo', 'list', '--deleted', '-o', 'json'], fake);
+      const item = { name: 'team/big', purgeAt: '2023-11-14T22:14:20.000Z' };
+      expect(JSON.parse(stdout)).toMatchObject({ kind: 'DeletedRepoList', items: [item] });
+      const names = await runCommand(['repo', 'list', '--deleted', '-o', 'name'], fake);
+      expect(names.stdout).toBe(`deleted-repo/${'0'.repeat(32)}\n`);
+    });
+
+    it('says that there is none with the prefix', async () => {
+      const result = await runCommand(['repo', 'list', '--deleted', '--prefix', 'x'], await withDeleted());
+      expect(result).toMatchObject({ exitCode: 0, stdout: '', stderr: 'no deleted repository can be restored\n' });
+    });
+  });
 });
