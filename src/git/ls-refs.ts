@@ -1,4 +1,5 @@
 import { StratumError } from '../base/errors.ts';
+import type { RefLines } from './encoded-refs.ts';
 import { inBatches } from './pkt-batches.ts';
 import { encodePkt, flushPkt } from './pkt-line.ts';
 import { type GitRef, type RefSnapshot, resolveHead } from './ref-snapshot.ts';
@@ -35,13 +36,15 @@ export function parseLsRefs(args: readonly string[]): LsRefsRequest {
 }
 
 /** The response to `ls-refs`. */
-export function encodeLsRefs(snapshot: RefSnapshot, request: LsRefsRequest): Iterable<Buffer> {
+export function encodeLsRefs(snapshot: RefSnapshot, lines: RefLines, request: LsRefsRequest): Iterable<Buffer> {
+  const { prefixes } = request;
+  const encoded = lines(request.peel ? 'attribute' : 'plain');
+  const isHeadWanted = prefixes.length === 0 || prefixes.some((prefix) => 'HEAD'.startsWith(prefix));
   return inBatches(
     (function* () {
-      const matches = matcher(request.prefixes);
-      if (matches('HEAD')) yield* headLine(snapshot, request);
-      for (const ref of snapshot.refs)
-        if (matches(ref.name)) yield encodePkt(`${ref.objectId} ${ref.name}${peeled(ref, request)}\n`);
+      if (isHeadWanted) yield* headLine(snapshot, request);
+      if (prefixes.length === 0) yield encoded.all;
+      else yield* encoded.withPrefixes(snapshot.refs, prefixes);
       yield flushPkt;
     })(),
   );
@@ -56,19 +59,4 @@ function* headLine(snapshot: RefSnapshot, request: LsRefsRequest): Generator<Buf
 
 function peeled(ref: GitRef, request: LsRefsRequest): string {
   return request.peel && ref.peeledId !== '' ? ` peeled:${ref.peeledId}` : '';
-}
-
-/** Whether a name begins with one of the prefixes; all do when there are none. */
-function matcher(prefixes: readonly string[]): (name: string) => boolean {
-  if (prefixes.length === 0) return () => true;
-  // Sets by length keep the cost per ref at the number of different lengths, not of prefixes.
-  const byLength = new Map<number, Set<string>>();
-  for (const prefix of prefixes) {
-    const set = byLength.get(prefix.length) ?? new Set();
-    byLength.set(prefix.length, set.add(prefix));
-  }
-  return (name) => {
-    for (const [length, set] of byLength) if (length <= name.length && set.has(name.slice(0, length))) return true;
-    return false;
-  };
 }

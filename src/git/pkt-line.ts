@@ -23,15 +23,28 @@ export type Pkt =
   | { readonly kind: 'delim' }
   | { readonly kind: 'response-end' };
 
+/** The four digits before a payload of so many bytes; TOO_LARGE when no pkt-line holds it. */
+export function pktPrefix(payloadBytes: number): string {
+  if (payloadBytes > pktPayloadBytesMax) {
+    const details = { what: 'pkt-line', limit: BigInt(pktPayloadBytesMax), actual: BigInt(payloadBytes) };
+    throw new StratumError('TOO_LARGE', `a pkt-line of ${payloadBytes} bytes is over ${pktPayloadBytesMax}`, details);
+  }
+  const known = prefixes[payloadBytes];
+  if (known !== undefined) return known;
+  const prefix = (4 + payloadBytes).toString(16).padStart(4, '0');
+  prefixes[payloadBytes] = prefix;
+  return prefix;
+}
+
+/** By payload bytes: to write a number in hex takes longer than all the rest of a short line. */
+const prefixes: string[] = [];
+
 /** One data pkt-line. */
 export function encodePkt(payload: string | Uint8Array): Buffer {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  if (bytes.length > pktPayloadBytesMax) {
-    const details = { what: 'pkt-line', limit: BigInt(pktPayloadBytesMax), actual: BigInt(bytes.length) };
-    throw new StratumError('TOO_LARGE', `a pkt-line of ${bytes.length} bytes is over ${pktPayloadBytesMax}`, details);
-  }
+  const prefix = pktPrefix(bytes.length);
   const line = Buffer.allocUnsafe(4 + bytes.length);
-  line.write((4 + bytes.length).toString(16).padStart(4, '0'), 0, 'latin1');
+  line.write(prefix, 0, 'latin1');
   line.set(bytes, 4);
   return line;
 }

@@ -1,3 +1,4 @@
+import type { EncodedRefs, RefLines } from './encoded-refs.ts';
 import { zeroId } from './object-id.ts';
 import { inBatches } from './pkt-batches.ts';
 import { encodePkt, flushPkt } from './pkt-line.ts';
@@ -25,24 +26,26 @@ export function encodeServiceHeader(service: string): Buffer {
 }
 
 /** The refs as a fetching client of protocol v0 or v1 expects them: HEAD, every ref, peeled tags. */
-export function advertiseForUploadPack(snapshot: RefSnapshot, options: AdvertisementOptions): Iterable<Buffer> {
+export function advertiseForUploadPack(
+  snapshot: RefSnapshot,
+  lines: RefLines,
+  options: AdvertisementOptions,
+): Iterable<Buffer> {
   const head = resolveHead(snapshot);
   const symref = head === undefined ? '' : ` symref=HEAD:${snapshot.head}`;
   const capabilities = `${uploadPackCapabilities}${symref} object-format=${snapshot.objectFormat} agent=${options.agent}`;
-  const lines: string[] = [];
-  if (head !== undefined) lines.push(`${head.objectId} HEAD`);
-  for (const ref of snapshot.refs) {
-    lines.push(`${ref.objectId} ${ref.name}`);
-    if (ref.peeledId !== '') lines.push(`${ref.peeledId} ${ref.name}^{}`);
-  }
-  return advertise(lines, capabilities, zeroId(snapshot.objectFormat), options);
+  if (head === undefined) return advertiseRefs(snapshot, lines('dereferenced'), capabilities, options);
+  return advertise(`${head.objectId} HEAD`, [lines('dereferenced').all], capabilities, options);
 }
 
 /** The refs as a pushing client expects them: no HEAD, nothing peeled. */
-export function advertiseForReceivePack(snapshot: RefSnapshot, options: AdvertisementOptions): Iterable<Buffer> {
-  const lines = snapshot.refs.map((ref) => `${ref.objectId} ${ref.name}`);
+export function advertiseForReceivePack(
+  snapshot: RefSnapshot,
+  lines: RefLines,
+  options: AdvertisementOptions,
+): Iterable<Buffer> {
   const capabilities = `${receivePackCapabilities} object-format=${snapshot.objectFormat} agent=${options.agent}`;
-  return advertise(lines, capabilities, zeroId(snapshot.objectFormat), options);
+  return advertiseRefs(snapshot, lines('plain'), capabilities, options);
 }
 
 /**
@@ -54,22 +57,31 @@ export function advertiseForReceivePack(snapshot: RefSnapshot, options: Advertis
  */
 export function advertiseForCreation(options: AdvertisementOptions): Iterable<Buffer> {
   const capabilities = `${receivePackCapabilities} object-format=sha1 object-format=sha256 agent=${options.agent}`;
-  return advertise([`${zeroId('sha1')} .have`], capabilities, zeroId('sha1'), options);
+  return advertise(`${zeroId('sha1')} .have`, [], capabilities, options);
+}
+
+/** The first ref's line carries the capabilities, or a line of zeros where there is no ref. */
+function advertiseRefs(
+  snapshot: RefSnapshot,
+  encoded: EncodedRefs,
+  capabilities: string,
+  options: AdvertisementOptions,
+): Iterable<Buffer> {
+  const [first] = snapshot.refs;
+  if (first === undefined) {
+    return advertise(`${zeroId(snapshot.objectFormat)} capabilities^{}`, [], capabilities, options);
+  }
+  const line = `${first.objectId} ${first.name}`;
+  const others = encoded.all.subarray(encodePkt(`${line}\n`).length);
+  return advertise(line, [others], capabilities, options);
 }
 
 function advertise(
-  lines: readonly string[],
+  first: string,
+  others: readonly Buffer[],
   capabilities: string,
-  zero: string,
-  options: AdvertisementOptions,
+  { version }: AdvertisementOptions,
 ): Iterable<Buffer> {
-  const [first = `${zero} capabilities^{}`, ...others] = lines;
-  return inBatches(
-    (function* () {
-      if (options.version === 1) yield encodePkt('version 1\n');
-      yield encodePkt(`${first}\0${capabilities}\n`);
-      for (const line of others) yield encodePkt(`${line}\n`);
-      yield flushPkt;
-    })(),
-  );
+  const versionLines = version === 1 ? [encodePkt('version 1\n')] : [];
+  return inBatches([...versionLines, encodePkt(`${first}\0${capabilities}\n`), ...others, flushPkt]);
 }

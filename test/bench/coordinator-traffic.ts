@@ -211,11 +211,11 @@ function register(client: CoordinatorServiceClient, id: string, generationId: bi
     }),
     roles: [NodeRole.FRONTEND],
   };
-  return call((callback) => client.registerNode({ node }, callback));
+  return call((callback) => client.registerNode({ node, afterCleanStop: true }, callback));
 }
 
 function beat(client: CoordinatorServiceClient, nodeId: string, reportedState: ReportedState) {
-  const request = { nodeId, generationId: 1n, knownVersion: 0n, reportedState, stats: undefined };
+  const request = { nodeId, generationId: 1n, knownVersion: 0n, reportedState, stats: undefined, silentPrimaries: [] };
   return call<HeartbeatResponse>((callback) => client.heartbeat(request, callback));
 }
 

@@ -1,104 +1,139 @@
-import { fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
-import { systemRandom } from '../../src/base/random.ts';
-import { MetadataClient } from '../../src/client/metadata-client.ts';
-import { ChannelPool } from '../../src/rpc/channel-pool.ts';
-import {
-  CreateRepoRequest,
-  GetRefsRequest,
-  type RefCommand,
-  type Repo,
-  UpdateRefsRequest,
-} from '../../src/rpc/gen/stratum/v1/metadata.ts';
-import { heldTopology, metadataCluster } from '../unit/node/metadata/sample-topology.ts';
+import { GetRefsRequest, UpdateRefsRequest } from '../../src/rpc/gen/stratum/v1/metadata.ts';
+import { type CallRate, callRate } from './call-rate.ts';
+import { measureEtcdSwaps } from './etcd-swaps.ts';
+import { MetadataCluster } from './metadata-cluster.ts';
+import { measureLargeRepository } from './metadata-large.ts';
+import { idOf, newRepo, push, pushRequest, RefMover, zero } from './metadata-pusher.ts';
+import { processorSeconds, residentMib } from './process-load.ts';
 
-// The caller's side of metadata.ts.
-const folder = await mkdtemp(join(tmpdir(), 'stratum-bench-metadata-'));
-const child = fork(join(import.meta.dirname, 'metadata-process.mjs'), [join(folder, 'store')]);
-const [address] = (await once(child, 'message')) as [string];
-const channels = new ChannelPool();
-const topology = heldTopology(metadataCluster({ m1: address }));
-const client = new MetadataClient(
-  { writeTimeoutMs: 120_000 },
-  { clock: systemClock, random: systemRandom, topology, channels },
-);
+// The caller's side of metadata.ts. Milliseconds of each measurement, and how many ask at once.
+const periodMs = Number(process.env.PERIOD_MS ?? 5_000);
+const callers = Number(process.env.CALLERS ?? 64);
+const repositories = Number(process.env.REPOSITORIES ?? 1_000);
+const notModifiedTarget = 10_000;
 
-const zero = '0'.repeat(40);
-const idOf = (number: number) => number.toString(16).padStart(40, '0');
-const create = (name: string, oldId: string, newId: string): RefCommand => ({ name, oldId, newId, newPeeledId: '' });
-
-async function newRepo(name: string): Promise<Repo> {
-  const { repo } = await client.createRepo(CreateRepoRequest.create({ name }));
-  if (repo === undefined) throw new Error('the answer holds no repository');
-  return repo;
+function tell(what: string, { perSecond, p50Ms, p99Ms }: CallRate, ratio = ''): void {
+  const latency = `p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
+  console.log(`${what.padEnd(48)} ${Math.round(perSecond).toString().padStart(7)} /s  ${latency}  ${ratio}`);
 }
 
-async function push(repo: Repo, commands: RefCommand[]): Promise<void> {
-  const request = UpdateRefsRequest.create({ repo: repo.name, repoId: repo.id, commands, pushId: randomBytes(16) });
-  const { results } = await client.updateRefs(request);
-  if (results.some(({ updated }) => !updated)) throw new Error(`a push was refused: ${results[0]?.errorMessage}`);
+const tellMs = (what: string, tookMs: number) => console.log(`${what.padEnd(48)} ${tookMs.toFixed(0).padStart(7)} ms`);
+
+/** The n-th of what a caller has for itself, over and over. */
+function inTurn<T>(things: readonly T[]): (caller: number) => T {
+  const owned = Array.from({ length: callers }, (_, caller) => things.filter((_, at) => at % callers === caller));
+  const turns = owned.map(() => 0);
+  return (caller) => {
+    const turn = turns[caller] ?? 0;
+    turns[caller] = turn + 1;
+    const own = owned[caller] ?? [];
+    const thing = own[turn % own.length];
+    if (thing === undefined) throw new Error(`caller ${caller} has nothing`);
+    return thing;
+  };
 }
 
-async function report(what: string, work: () => Promise<unknown>, count?: number): Promise<void> {
-  const startMs = performance.now();
-  await work();
-  const tookMs = performance.now() - startMs;
-  const rate = count === undefined ? '' : `, ${Math.round((count / tookMs) * 1000)} a second`;
-  console.log(`${what}: ${tookMs.toFixed(0)} ms${rate}`);
-}
-
-async function pushInTurn(repo: Repo, times: number): Promise<void> {
-  for (let at = 0; at < times; at += 1) await push(repo, [create('refs/heads/main', idOf(at), idOf(at + 1))]);
-}
-
-try {
-  await pushInTurn(await newRepo('warm/up'), 300);
-  const single = await newRepo('single/app');
-  await report('2,000 pushes of 1 ref, 1 client', () => pushInTurn(single, 2_000), 2_000);
-  const repos = await Promise.all(Array.from({ length: 64 }, (_, at) => newRepo(`many/app-${at}`)));
-  await report(
-    '12,800 pushes of 1 ref, 64 clients',
-    () => Promise.all(repos.map((repo) => pushInTurn(repo, 200))),
-    12_800,
-  );
-
-  const large = await newRepo('large/app');
-  const names = Array.from({ length: 100_000 }, (_, at) => `refs/heads/group-${at % 100}/branch-${at}`);
-  for (let at = 0; at < 10; at += 1) {
-    const some = names.slice(at * 10_000, (at + 1) * 10_000).map((name) => create(name, zero, idOf(1)));
-    await report(`a push of 10,000 new refs, ${at * 10_000} there`, () => push(large, some));
+async function moversOf({ client }: MetadataCluster): Promise<readonly RefMover[]> {
+  const movers: RefMover[] = [];
+  for (let at = 0; at < repositories; at += callers) {
+    const some = Array.from({ length: Math.min(callers, repositories - at) }, async (_, index) => {
+      return new RefMover(client, await newRepo(client, `many/app-${at + index}`));
+    });
+    movers.push(...(await Promise.all(some)));
   }
-  const read = GetRefsRequest.create({ repo: large.name });
-  await report('GetRefs of 100,000 refs, from disk', () => client.getRefs(read));
-  await report('GetRefs of 100,000 refs, from memory', () => client.getRefs(read));
-  await push(large, [create(names[0] ?? '', idOf(1), idOf(2))]);
-  await report('GetRefs of 100,000 refs, after a push', () => client.getRefs(read));
-  await report(
-    '1,000 GetRefs, not modified',
-    async () => {
-      const { repo } = await client.getRefs(read);
-      const asked = { ...read, ifRepoId: repo?.id ?? '', ifGenerationNot: repo?.refsGeneration ?? 0n };
-      for (let at = 0; at < 1_000; at += 1) await client.getRefs(asked);
-    },
-    1_000,
+  return movers;
+}
+
+async function measureUpdates(cluster: MetadataCluster, movers: readonly RefMover[]) {
+  const { client } = cluster;
+  const single = new RefMover(client, await newRepo(client, 'single/app'));
+  await callRate(1, Math.min(periodMs, 1_000), () => single.move()); // The connections are there, the code is warm.
+  const one = await callRate(1, periodMs, () => single.move());
+  const shared = await newRepo(client, 'shared/app');
+  const refs = Array.from({ length: callers }, (_, at) => new RefMover(client, shared, `refs/heads/branch-${at}`));
+  const own = await callRate(callers, periodMs, async (caller) => refs[caller]?.move());
+  const nextMover = inTurn(movers);
+  const many = await callRate(callers, periodMs, (caller) => nextMover(caller).move());
+  return { one, own, many };
+}
+
+/** The rate, and the processor time of one call at its caller and at the nodes, heartbeats and beacons included. */
+async function measureNotModified(cluster: MetadataCluster) {
+  const { client } = cluster;
+  const repos = await Promise.all(Array.from({ length: callers }, (_, at) => newRepo(client, `read/app-${at}`)));
+  const names = Array.from({ length: 100 }, (_, at) => `refs/heads/branch-${at}`);
+  const requests = await Promise.all(
+    repos.map(async (repo) => {
+      const commands = names.map((name) => ({ name, oldId: zero, newId: idOf(1), newPeeledId: '' }));
+      await push(client, repo, commands);
+      const { repo: now } = await client.getRefs(GetRefsRequest.create({ repo: repo.name }));
+      return GetRefsRequest.create({ repo: repo.name, ifRepoId: repo.id, ifGenerationNot: now?.refsGeneration ?? 0n });
+    }),
   );
-  await report('a push that moves 100,000 refs', () =>
-    push(
-      large,
-      names.slice(1).map((name) => create(name, idOf(1), idOf(2))),
-    ),
+  const ask = async (caller: number) => {
+    const { notModified } = await client.getRefs(requests[caller] ?? GetRefsRequest.create({}));
+    if (!notModified) throw new Error('an answer was not "not modified"');
+  };
+  await callRate(callers, Math.min(periodMs, 1_000), ask); // The code is warm.
+  const processors = [process.pid, ...cluster.pids];
+  const before = processors.map(processorSeconds);
+  const rate = await callRate(callers, periodMs, ask);
+  const [caller = 0, ...nodes] = processors.map((pid, at) => (processorSeconds(pid) - (before[at] ?? 0)) * 1e6);
+  const calls = rate.count;
+  const ofNodes = nodes.reduce((sum, microseconds) => sum + microseconds, 0);
+  return { rate, callerMicroseconds: caller / calls, nodesMicroseconds: ofNodes / calls };
+}
+
+/** From the SIGKILL to a node until every repository that it was the primary of has taken a push again. */
+async function measureFailover(cluster: MetadataCluster, movers: readonly RefMover[]): Promise<void> {
+  const [first] = movers;
+  const victim = cluster.partitions.find(({ id }) => id === first?.repo.partition)?.primaryId ?? '';
+  const led = new Set(cluster.partitions.filter(({ primaryId }) => primaryId === victim).map(({ id }) => id));
+  const hit = movers.filter(({ repo }) => led.has(repo.partition)).slice(0, callers);
+  const killedMs = performance.now();
+  await cluster.kill(victim);
+  const tookMs = await Promise.all(
+    hit.map(async (mover) => {
+      await mover.move();
+      return performance.now() - killedMs;
+    }),
   );
-  await report('deletion of the repository', () => client.deleteRepo({ name: large.name, expectedId: large.id }));
-  child.send('memory');
-  console.log(String(await once(child, 'message')));
+  tellMs(`failover: the first of ${hit.length} repositories`, Math.min(...tookMs));
+  tellMs('failover: the last of them', Math.max(...tookMs));
+}
+
+const command = { name: 'refs/heads/main', oldId: idOf(1), newId: idOf(2), newPeeledId: '' };
+const sample = pushRequest({ name: 'many/app-100', id: '0'.repeat(32) }, [command]);
+const bytes = UpdateRefsRequest.encode(sample).finish().length;
+const etcd = await measureEtcdSwaps({ periodMs, callers, keys: repositories, bytes });
+tell(`etcd, swaps of ${bytes} B, one key, one caller`, etcd.one);
+tell(`etcd, ${callers} callers, a key each`, etcd.own);
+tell(`etcd, ${callers} callers, ${repositories} keys`, etcd.many);
+
+const cluster = await MetadataCluster.start();
+try {
+  const replicas = Math.min(...cluster.partitions.map(({ inSync }) => inSync.length));
+  console.log(`${cluster.partitions.length} partitions with ${replicas} replicas in sync each`);
+  const loadBefore = cluster.pids.map(processorSeconds);
+  const times = (ours: CallRate, peer: CallRate) => `${(ours.perSecond / peer.perSecond).toFixed(2)} times etcd`;
+  const movers = await moversOf(cluster);
+  const updates = await measureUpdates(cluster, movers);
+  tell('updates of one ref, one caller', updates.one, times(updates.one, etcd.one));
+  tell(`updates, ${callers} callers, a ref each, one repository`, updates.own, times(updates.own, etcd.own));
+  tell(`updates, ${callers} callers, ${repositories} repositories`, updates.many, times(updates.many, etcd.many));
+  const notModified = await measureNotModified(cluster);
+  const share = (notModified.rate.perSecond / notModifiedTarget).toFixed(2);
+  tell(`GetRefs "not modified", ${callers} callers`, notModified.rate, `${share} of ${notModifiedTarget}`);
+  const [atCaller, atNodes] = [notModified.callerMicroseconds, notModified.nodesMicroseconds].map(Math.round);
+  console.log(`  processor time of one: caller ${atCaller} µs, nodes ${atNodes} µs`);
+  await measureLargeRepository(cluster.client, tellMs);
+  const used = cluster.pids.map((pid, at) => (processorSeconds(pid) - (loadBefore[at] ?? 0)).toFixed(1));
+  console.log(
+    `processor seconds: caller ${(process.cpuUsage().user / 1e6).toFixed(1)}, metadata nodes ${used.join(', ')}`,
+  );
+  console.log(`resident: ${cluster.pids.map((pid) => `${Math.round(residentMib(pid))} MiB`).join(', ')}`);
+  if (replicas > 1) await measureFailover(cluster, movers);
+  else console.log('no failover: there is one replica');
 } finally {
-  channels.close();
-  child.disconnect();
-  await once(child, 'exit');
-  await rm(folder, { recursive: true, force: true });
+  await cluster.remove();
 }

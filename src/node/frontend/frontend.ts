@@ -6,11 +6,13 @@ import { asStratumError, explain, StratumError } from '../../base/errors.ts';
 import type { Part } from '../../base/lifecycle.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import { MiB } from '../../base/units.ts';
 import type { MetadataApi } from '../../client/metadata-api.ts';
 import { GitRunner } from '../../git/git-runner.ts';
 import { probeGitVersion } from '../../git/git-version.ts';
 import type { ObjectApi } from '../../replication/object-api.ts';
 import { BareRepositoryCache } from './bare-repository-cache.ts';
+import { EncodedRefsCache } from './encoded-refs-cache.ts';
 import { Exchange } from './exchange.ts';
 import { Health } from './health.ts';
 import { answerError, httpStatusOf } from './http-errors.ts';
@@ -70,6 +72,9 @@ const metadataTimeoutMs = 10_000;
 /** Refs kept in memory: about 200 MB at the most. */
 const cachedRefsMax = 1_000_000;
 
+/** Refs kept as the bytes that clients are sent: 80 a ref, in up to three shapes. */
+const encodedRefsBytesMax = 128 * MiB;
+
 /** How long requests in flight may go on when the frontend stops; half of what the lifecycle gives a part. */
 const stopGraceMs = 5_000;
 
@@ -98,6 +103,7 @@ export class Frontend implements Part {
     const gitBounds = { processesMax: options.gitProcessesMax, queueMax: options.gitQueueMax ?? 256 };
     const git = new GitRunner({ ...gitBounds, ...gitPath }, { clock });
     const refs = new RefReader({ cachedRefsMax, timeoutMs: metadataTimeoutMs }, { metadata });
+    const encodedRefs = new EncodedRefsCache({ bytesMax: encodedRefsBytesMax });
     const cache = new BareRepositoryCache(
       { folder: join(cacheDir, 'repositories'), downloadsMax, contentCheckIntervalMs, metadataTimeoutMs },
       { clock, log, metadata, objects, refs, stopping },
@@ -108,8 +114,8 @@ export class Frontend implements Part {
     this.#quarantines = quarantines;
     this.#routes = {
       health: new Health({ ready, stopping }),
-      infoRefs: new InfoRefs({ agent: `stratum/${options.version}`, createOnPush }, { refs }),
-      uploadPack: new UploadPack({ log, git, cache, refs }),
+      infoRefs: new InfoRefs({ agent: `stratum/${options.version}`, createOnPush }, { refs, encodedRefs }),
+      uploadPack: new UploadPack({ log, git, cache, refs, encodedRefs }),
       receivePack: new ReceivePack(
         { createOnPush, receivePackBytesMax },
         { clock, random, log, git, cache, refs, objects, metadata, quarantines },

@@ -23,6 +23,7 @@ const statusOf: Partial<Readonly<Record<ErrorCode, number>>> = {
   OVERLOADED: 503,
   NOT_READY: 503,
   NOT_PRIMARY: 503,
+  REPO_MOVED: 503,
   NO_LEADER: 503,
   NO_QUORUM: 503,
   UNREACHABLE: 503,
@@ -42,9 +43,10 @@ export function httpStatusOf(error: unknown): number {
   return statusOf[asStratumError(error).code] ?? 500;
 }
 
-/** An error as text for the person behind a git client. */
+/** An error as text for the person behind a git client, who sees it as "remote: ..." lines. */
 export function errorText(error: StratumError): string {
-  return `stratum: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`;
+  const hint = error.hint ?? (error.row.retryable ? 'try again' : undefined);
+  return `stratum: ${error.message}\n${hint === undefined ? '' : `hint: ${hint}\n`}`;
 }
 
 /** Answers with an error as plain text. A response that has begun is broken off instead: it must not look whole. */

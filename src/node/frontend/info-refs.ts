@@ -7,6 +7,7 @@ import {
   encodeServiceHeader,
 } from '../../git/ref-advertisement.ts';
 import type { GitService } from '../../git/repository-path.ts';
+import type { EncodedRefsCache } from './encoded-refs-cache.ts';
 import type { Exchange } from './exchange.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
 
@@ -17,14 +18,20 @@ export interface InfoRefsOptions {
   readonly createOnPush: boolean;
 }
 
+/** What advertisements are made from. */
+export interface InfoRefsModules {
+  readonly refs: RefReader;
+  readonly encodedRefs: EncodedRefsCache;
+}
+
 /** GET info/refs: the advertisement of a service, made from the metadata primary's refs without git. */
 export class InfoRefs {
   readonly #options: InfoRefsOptions;
-  readonly #refs: RefReader;
+  readonly #modules: InfoRefsModules;
 
-  constructor(options: InfoRefsOptions, modules: { readonly refs: RefReader }) {
+  constructor(options: InfoRefsOptions, modules: InfoRefsModules) {
     this.#options = options;
-    this.#refs = modules.refs;
+    this.#modules = modules;
   }
 
   /** Serves one request; REPO_NOT_FOUND unless a push may create the repository. */
@@ -38,29 +45,29 @@ export class InfoRefs {
     }
     // A push knows no version 2: its clients ask for it all the same and take version 0.
     const options = { agent, version: exchange.protocolVersion === 1 ? 1 : 0 } as const;
-    await exchange.answer(contentType, withHeader(service, advertisement(refs, service, options)));
+    await exchange.answer(contentType, withHeader(service, this.#advertisement(refs, service, options)));
   }
 
   async #read(exchange: Exchange, repo: string, service: GitService): Promise<RepositoryRefs | undefined> {
     try {
-      return await this.#refs.read(repo, exchange.signal);
+      return await this.#modules.refs.read(repo, exchange.signal);
     } catch (error) {
       const creates = service === 'git-receive-pack' && this.#options.createOnPush;
       if (creates && hasCode(error, 'REPO_NOT_FOUND')) return undefined;
       throw error;
     }
   }
-}
-
-function advertisement(
-  refs: RepositoryRefs | undefined,
-  service: GitService,
-  options: { readonly agent: string; readonly version: 0 | 1 },
-): Iterable<Buffer> {
-  if (refs === undefined) return advertiseForCreation(options);
-  return service === 'git-upload-pack'
-    ? advertiseForUploadPack(refs.snapshot, options)
-    : advertiseForReceivePack(refs.snapshot, options);
+  #advertisement(
+    refs: RepositoryRefs | undefined,
+    service: GitService,
+    options: { readonly agent: string; readonly version: 0 | 1 },
+  ): Iterable<Buffer> {
+    if (refs === undefined) return advertiseForCreation(options);
+    const lines = this.#modules.encodedRefs.linesOf(refs);
+    return service === 'git-upload-pack'
+      ? advertiseForUploadPack(refs.snapshot, lines, options)
+      : advertiseForReceivePack(refs.snapshot, lines, options);
+  }
 }
 
 function* withHeader(service: GitService, lines: Iterable<Buffer>): Generator<Buffer, void, undefined> {

@@ -13,6 +13,7 @@ import type { Exchange } from './exchange.ts';
 import { type ObjectFacts, readObjectFacts } from './object-facts.ts';
 import { publishPack } from './pack-publisher.ts';
 import { receivePack } from './pack-receiver.ts';
+import { failureWords } from './push-failure.ts';
 import { applyAtomic, type JudgedCommand, judgeCommands, judgeValues } from './push-rules.ts';
 import { PushTalk } from './push-talk.ts';
 import type { Quarantine, QuarantineFolder } from './quarantine.ts';
@@ -92,7 +93,7 @@ export class ReceivePack {
     } catch (error) {
       if (!this.#isReportable(error, exchange)) throw error;
       const results = commands.map(({ name, error: refusal }) => ({ name, error: refusal ?? 'unpacker error' }));
-      await talk.report({ unpack: explain(error), results });
+      await talk.report({ unpack: failureWords(asStratumError(error)), results });
     } finally {
       talk.hush();
       this.#logEnd(push);

@@ -49,6 +49,7 @@ export class RefReader {
     const { timeoutMs } = this.#options;
     const request = {
       repo: name,
+      prefixes: [],
       ifRepoId: known?.repo.id ?? '',
       ifGenerationNot: known?.repo.refsGeneration ?? 0n,
     };

@@ -1,11 +1,11 @@
-import type { ErrorCode } from '../../base/error-codes.ts';
-import { asStratumError, explain, hasCode, StratumError } from '../../base/errors.ts';
+import { asStratumError, hasCode, StratumError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { MetadataApi } from '../../client/metadata-api.ts';
 import type { ObjectFormat } from '../../git/object-id.ts';
 import type { PackRef } from '../../rpc/gen/stratum/v1/metadata.ts';
 import type { ObjectFacts } from './object-facts.ts';
 import { formatToWire } from './object-format.ts';
+import { failureWords, swapFailureWords } from './push-failure.ts';
 import { chooseHead, type JudgedCommand } from './push-rules.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
 
@@ -31,21 +31,6 @@ export interface RefUpdateModules {
 /** Milliseconds for the swap, retries within the metadata client included. */
 const updateTimeoutMs = 30_000;
 
-/** Errors after which nothing was changed for certain. After any other the outcome is unknown. */
-const certainFailures: readonly ErrorCode[] = [
-  'INVALID_ARGUMENT',
-  'REF_NAME_INVALID',
-  'REPO_NOT_FOUND',
-  'NOT_FOUND',
-  'TOO_LARGE',
-  'OVERLOADED',
-  'NOT_READY',
-  'NOT_PRIMARY',
-  'STALE_EPOCH',
-  'VERSION_CONFLICT',
-  'UNIMPLEMENTED',
-];
-
 /**
  * Swaps the refs of the commands that are not refused yet, creating the repository first where the
  * push does that. Each command's error is set. It is not tied to the client: once begun it is
@@ -58,7 +43,8 @@ export async function updateRefs(
 ): Promise<RepositoryRefs | undefined> {
   const wanted = commands.filter((command) => command.error === undefined);
   if (wanted.length === 0) return undefined;
-  const target = update.target ?? (await createRepository(update, wanted, modules));
+  const target = update.target ?? (await createOrRefuse(update, wanted, modules));
+  if (target === undefined) return undefined;
   const request = {
     repo: target.repo.name,
     repoId: target.repo.id,
@@ -77,10 +63,23 @@ export async function updateRefs(
       if (result?.updated !== true) command.error = result?.errorMessage || result?.errorCode || 'failed to update ref';
     }
   } catch (cause) {
-    const words = failureWords(asStratumError(cause));
-    for (const command of wanted) command.error = words;
+    refuse(wanted, swapFailureWords(asStratumError(cause)));
   }
   return wanted.some((command) => command.error === undefined) ? target : undefined;
+}
+
+/** Undefined when the repository could not be created; no ref was touched then, whatever became of it. */
+async function createOrRefuse(
+  update: RefUpdate,
+  commands: readonly JudgedCommand[],
+  modules: RefUpdateModules,
+): Promise<RepositoryRefs | undefined> {
+  try {
+    return await createRepository(update, commands, modules);
+  } catch (cause) {
+    refuse(commands, `not updated: ${failureWords(asStratumError(cause))}`);
+    return undefined;
+  }
 }
 
 async function createRepository(
@@ -103,7 +102,6 @@ async function createRepository(
   );
 }
 
-function failureWords(error: StratumError): string {
-  if (certainFailures.includes(error.code)) return `not updated: ${explain(error)}`;
-  return `outcome unknown: ${explain(error)}; fetch to see whether the push was accepted`;
+function refuse(commands: readonly JudgedCommand[], words: string): void {
+  for (const command of commands) command.error = words;
 }

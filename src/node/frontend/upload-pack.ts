@@ -7,9 +7,10 @@ import { encodeLsRefs, parseLsRefs } from '../../git/ls-refs.ts';
 import { encodeErrorPkt, readPkt } from '../../git/pkt-line.ts';
 import { readV2Request, type V2Request } from '../../git/protocol-v2.ts';
 import type { BareRepositoryCache, CachedRepository } from './bare-repository-cache.ts';
+import type { EncodedRefsCache } from './encoded-refs-cache.ts';
 import type { Exchange } from './exchange.ts';
 import { OutputWatch } from './output-watch.ts';
-import type { RefReader } from './ref-reader.ts';
+import type { RefReader, RepositoryRefs } from './ref-reader.ts';
 import { readSmallBody } from './request-body.ts';
 
 /** What fetches work with. */
@@ -18,6 +19,7 @@ export interface UploadPackModules {
   readonly git: GitRunner;
   readonly cache: BareRepositoryCache;
   readonly refs: RefReader;
+  readonly encodedRefs: EncodedRefsCache;
 }
 
 const contentType = 'application/x-git-upload-pack-result';
@@ -72,27 +74,34 @@ export class UploadPack {
       await exchange.answer(contentType, []);
       return;
     }
-    const { snapshot } = await this.#modules.refs.read(repo, exchange.signal);
-    checkFormat(request, snapshot.objectFormat);
-    if (request.command === 'fetch') await this.#serveByGit(exchange, repo, body);
-    else await exchange.answer(contentType, encodeLsRefs(snapshot, parseLsRefs(request.args)));
+    if (request.command === 'fetch') await this.#serveByGit(exchange, repo, body, request);
+    else await this.#listRefs(exchange, repo, request);
   }
 
-  async #serveByGit(exchange: Exchange, repo: string, body: Buffer): Promise<void> {
+  async #listRefs(exchange: Exchange, repo: string, request: V2Request): Promise<void> {
+    const refs = await this.#modules.refs.read(repo, exchange.signal);
+    checkFormat(request, refs);
+    const lines = this.#modules.encodedRefs.linesOf(refs);
+    await exchange.answer(contentType, encodeLsRefs(refs.snapshot, lines, parseLsRefs(request.args)));
+  }
+
+  /** The refs are read once, by the cached repository: a second question to the metadata node would say nothing new. */
+  async #serveByGit(exchange: Exchange, repo: string, body: Buffer, request?: V2Request): Promise<void> {
     const { cache } = this.#modules;
     const { signal } = exchange;
-    let run = await this.#runOnce(exchange, repo, body);
+    const runOnce = () =>
+      cache.use(repo, signal, (repository) => {
+        if (request !== undefined) checkFormat(request, repository.refs);
+        return this.#run(exchange, repository, body);
+      });
+    let run = await runOnce();
     if (run.failure !== undefined && !exchange.begun && !signal.aborted) {
       // Nothing has been sent: if the cached repository is to blame, it is mended and asked again.
       const refs = await this.#modules.refs.read(repo, signal);
-      if (await cache.mend(refs, signal)) run = await this.#runOnce(exchange, repo, body);
+      if (await cache.mend(refs, signal)) run = await runOnce();
     }
     if (run.failure !== undefined && run.held.length === 0) throw run.failure;
     await exchange.answer(contentType, [run.held]);
-  }
-
-  #runOnce(exchange: Exchange, repo: string, body: Buffer): Promise<Run> {
-    return this.#modules.cache.use(repo, exchange.signal, (repository) => this.#run(exchange, repository, body));
   }
 
   async #run(exchange: Exchange, repository: CachedRepository, body: Buffer): Promise<Run> {
@@ -147,7 +156,8 @@ export class UploadPack {
   }
 }
 
-function checkFormat(request: V2Request, server: string): void {
+function checkFormat(request: V2Request, { snapshot }: RepositoryRefs): void {
+  const server = snapshot.objectFormat;
   if (request.objectFormat === server) return;
   throw new StratumError(
     'PROTOCOL_ERROR',
