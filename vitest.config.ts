@@ -1,4 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
+
+// Each file has a process of its own, which would compile the same packages again: a fifth of its start.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node-compile-cache', import.meta.url));
 
 /** Gives the completion scripts as text, as the bundler does for `import … with { type: 'text' }`. */
 const completionText: Plugin = {

@@ -1,8 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '../../src/base/random.ts';
-import { choosePort } from '../../src/cli/local-cluster/ports.ts';
+import { takePorts } from '../e2e/test-ports.ts';
 import { StandbyProcess } from './standby-process.ts';
 
 /** One coordinator, which is left alone, and three object nodes, as real processes. */
@@ -25,10 +24,8 @@ export class ChaosCluster {
 
   /** `program` is the bundled object-process.ts. */
   static async start(program: string): Promise<ChaosCluster> {
-    const ports = new Set<number>();
-    while (ports.size < 4) ports.add(await choosePort(systemRandom, ports));
     const folder = await mkdtemp(join(tmpdir(), 'stratum-chaos-'));
-    const cluster = new ChaosCluster(folder, program, [...ports]);
+    const cluster = new ChaosCluster(folder, program, await takePorts(4));
     try {
       await cluster.#start();
       return cluster;

@@ -10,7 +10,7 @@ import { run } from './process.ts';
 
 let cluster: LocalCluster;
 beforeAll(async () => {
-  cluster = await LocalCluster.start();
+  cluster = await LocalCluster.start('--git-port', '0');
 });
 afterAll(() => cluster?.remove());
 

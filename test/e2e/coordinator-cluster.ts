@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { choosePort } from '../../src/cli/local-cluster/ports.ts';
 import { CoordinatorClient } from '../../src/client/coordinator-client.ts';
 import { ChannelPool } from '../../src/rpc/channel-pool.ts';
 import type { GetLeaderResponse } from '../../src/rpc/gen/stratum/v1/coordinator.ts';
@@ -12,6 +11,7 @@ import { stratumBinary } from './local-cluster.ts';
 import { type Finished, run } from './process.ts';
 import { connectionHolders, type Holders } from './process-tree.ts';
 import { Network } from './tcp-proxy.ts';
+import { takePort, takePorts } from './test-ports.ts';
 import { until } from './until.ts';
 
 /** The contract's timings of a local cluster. */
@@ -60,7 +60,6 @@ export class CoordinatorCluster {
   readonly #places = new Map<string, CoordinatorPlace>();
   readonly #nodes = new Map<string, ClusterProcess>();
   readonly #gitPorts = new Map<string, number>();
-  readonly #takenPorts = new Set<number>();
   readonly #shape: ClusterShape;
 
   private constructor(folder: string, shape: ClusterShape) {
@@ -191,7 +190,7 @@ export class CoordinatorCluster {
   }
 
   async #place(id: string): Promise<CoordinatorPlace> {
-    const [grpcPort, peerPort] = [await this.#takePort(), await this.#takePort()];
+    const [grpcPort = 0, peerPort = 0] = await takePorts(2);
     const place = {
       process: new ClusterProcess(id, this.folder),
       grpcPort,
@@ -218,7 +217,7 @@ export class CoordinatorCluster {
 
   async #addNode(id: string, role: 'object' | 'metadata' | 'frontend'): Promise<void> {
     const node = new ClusterProcess(id, this.folder);
-    const gitPort = role === 'frontend' ? await this.#takePort() : undefined;
+    const gitPort = role === 'frontend' ? await takePort() : undefined;
     if (gitPort !== undefined) this.#gitPorts.set(id, gitPort);
     await node.configure({
       ...this.#common(role),
@@ -236,12 +235,6 @@ export class CoordinatorCluster {
       cluster: { bootstrapExpectMetadata: this.#shape.metadata },
       timings,
     };
-  }
-
-  async #takePort(): Promise<number> {
-    const port = await choosePort(systemRandom, this.#takenPorts);
-    this.#takenPorts.add(port);
-    return port;
   }
 
   /** The coordinators whose processes, or whose etcd members, hold connections. */

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { systemRandom } from '../../src/base/random.ts';
-import { choosePort } from '../../src/cli/local-cluster/ports.ts';
+import { onBothClosed } from './both-closed.ts';
+import { takePort } from './test-ports.ts';
 
 /** Which way bytes go through a link. */
 export type LinkDirection = 'to-node' | 'from-node';
@@ -28,8 +28,6 @@ export type LinkFault =
     };
 
 const host = '127.0.0.1';
-/** Of which port everybody who opens a link chooses his own. */
-const takenPorts = new Set<number>();
 
 /**
  * A port that leads to another one, and does to what passes what a bad network does. It stays the
@@ -51,9 +49,7 @@ export class FaultyLink {
   }
 
   static async open(targetPort: number): Promise<FaultyLink> {
-    const port = await choosePort(systemRandom, takenPorts);
-    takenPorts.add(port);
-    const link = new FaultyLink(port, targetPort);
+    const link = new FaultyLink(await takePort(), targetPort);
     await link.#listen();
     return link;
   }
@@ -86,7 +82,6 @@ export class FaultyLink {
   async close(): Promise<void> {
     this.#resetAll();
     await this.#stopListening();
-    takenPorts.delete(this.#port);
   }
 
   /** Called by pipes. */
@@ -161,18 +156,12 @@ class Pipe {
   }
 
   onClosed(listener: () => void): void {
-    let open = 2;
-    const closed = () => {
-      open -= 1;
-      if (open === 0) listener();
-    };
-    this.#client.once('close', closed);
-    this.#server.once('close', closed);
+    onBothClosed(this.#client, this.#server, listener);
   }
 
   reset(): void {
-    reset(this.#client);
-    reset(this.#server);
+    this.#client.resetAndDestroy();
+    this.#server.resetAndDestroy();
   }
 
   #forward(source: Socket, sink: Socket, direction: LinkDirection): void {
@@ -228,17 +217,6 @@ class Pipe {
     }
     return chunk;
   }
-}
-
-/**
- * Closes a socket at once, with a reset. While its own end is on its way to the system, for a turn of the event loop, Node
- * cannot (EINVAL), and forgets the socket with its descriptor open. All has been written by then, and it is closed
- * without a reset, as it would be a turn later.
- */
-function reset(socket: Socket): void {
-  const isEndUnderWay = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
-  if (isEndUnderWay) socket.destroy();
-  else socket.resetAndDestroy();
 }
 
 function write(chunk: Buffer, source: Socket, sink: Socket): void {

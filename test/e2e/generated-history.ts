@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { GitClient } from './git-client.ts';
 
@@ -7,16 +7,15 @@ export interface HistoryShape {
   readonly commits: number;
   /** Bytes of one incompressible file. */
   readonly largeFileBytes: number;
+  /** The branch that has it in its last commit, and nobody else; without it, it is in main from early on. */
+  readonly largeFileBranch?: string;
   readonly objectFormat?: 'sha1' | 'sha256';
 }
 
 /** Bytes that do not compress and are the same for the same seed. */
 export function noise(seed: string, bytes: number): Buffer {
-  const blocks: Buffer[] = [];
-  for (let index = 0; index * 32 < bytes; index += 1) {
-    blocks.push(createHash('sha256').update(`${seed} ${index}`).digest());
-  }
-  return Buffer.concat(blocks).subarray(0, bytes);
+  const key = createHash('sha256').update(seed).digest();
+  return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(bytes));
 }
 
 /**
@@ -53,6 +52,14 @@ function* fastImport(shape: HistoryShape): Generator<Buffer> {
     yield* parents(index, onBranch, merging, branchEvery);
     yield* changes(index, shape);
   }
+  if (shape.largeFileBranch !== undefined) {
+    const [at, branch] = [shape.commits + 1, shape.largeFileBranch];
+    yield Buffer.from(`commit refs/heads/${branch}\n${person('author', at)}${person('committer', at)}`);
+    yield data(Buffer.from('Add a large file\n'));
+    yield Buffer.from(`from :${shape.commits}\n`);
+    yield* largeFile(shape);
+    yield Buffer.from('\n');
+  }
   yield Buffer.from(`reset refs/tags/light\nfrom :${Math.floor(shape.commits / 2)}\n\n`);
   for (const at of [1, 10, shape.commits]) {
     yield Buffer.from(`tag v${at}\nfrom :${at}\n${person('tagger', at)}`);
@@ -76,9 +83,11 @@ function* changes(index: number, shape: HistoryShape): Generator<Buffer> {
   if (index % 100 === 5) yield Buffer.from(`M 100755 inline moving/name-${index}.sh\n`);
   if (index % 100 === 5) yield data(Buffer.from(`#!/bin/sh\necho ${index}\n`));
   if (index % 100 === 7) yield Buffer.from(`R moving/name-${index - 2}.sh moved/name-${index}.sh\n`);
-  if (index === 3 && shape.largeFileBytes > 0) {
-    yield Buffer.from('M 100644 inline large.bin\n');
-    yield data(noise('large', shape.largeFileBytes));
-  }
+  if (index === 3 && shape.largeFileBytes > 0 && shape.largeFileBranch === undefined) yield* largeFile(shape);
   yield Buffer.from('\n');
+}
+
+function* largeFile(shape: HistoryShape): Generator<Buffer> {
+  yield Buffer.from('M 100644 inline large.bin\n');
+  yield data(noise('large', shape.largeFileBytes));
 }

@@ -1,10 +1,20 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { systemCode } from '../../src/base/errors.ts';
 import { type Finished, type RunOptions, run, succeed } from './process.ts';
+import { isRunning, processesWith } from './process-tree.ts';
+import { takePorts } from './test-ports.ts';
+import { until } from './until.ts';
 
 /** The binary under test: the packed one unless STRATUM_BIN names another. */
 export const stratumBinary = resolve(process.env.STRATUM_BIN ?? 'out/stratum');
+
+/** In a row for a cluster: it has eight nodes unless flags say otherwise. */
+const nodePorts = 16;
+
+/** What SIGKILL takes on a machine that is busy. */
+const endTimeoutMs = 30_000;
 
 /** A process as `cluster status -o json` lists it. */
 export interface ClusterProcess {
@@ -17,7 +27,7 @@ export interface ClusterProcess {
   readonly nodeState?: string;
 }
 
-/** A real local cluster of the packed binary, on ports of the system's choice, in a folder of its own. */
+/** A real local cluster of the packed binary, on ports that no other test uses, in a folder of its own. */
 export class LocalCluster {
   readonly folder: string;
   /** What its commands see of the environment. */
@@ -28,11 +38,13 @@ export class LocalCluster {
     this.env = { STRATUM_CONFIG_DIR: join(folder, 'config'), HOME: join(folder, 'home') };
   }
 
-  /** Starts a cluster and waits until it is ready. */
+  /** Starts a cluster and waits until it is ready; one that is to choose its ports itself gets the flags for it. */
   static async start(...flags: string[]): Promise<LocalCluster> {
     const cluster = new LocalCluster(await mkdtemp(join(tmpdir(), 'stratum-e2e-')));
     try {
-      await cluster.up(...flags);
+      const [gitPort, basePort] = await takePorts(nodePorts + 1);
+      const ports = ['--git-port', String(gitPort), '--base-port', String(basePort)];
+      await cluster.up(...(flags.includes('--git-port') ? [] : ports), ...flags);
     } catch (error) {
       await cluster.remove();
       throw error;
@@ -94,29 +106,33 @@ export class LocalCluster {
     await gone(pids);
   }
 
-  /** Stops the cluster and removes its folder. */
+  /** Ends the cluster without ceremony and removes its folder: how one stops in order has tests of its own. */
   async remove(): Promise<void> {
-    await this.attempt(['cluster', 'down', '--data-dir', this.dataDir]);
+    await until('the end of the cluster', endTimeoutMs, (tell) => {
+      // The supervisor and its nodes have the folder on their command lines.
+      const pids = processesWith(this.folder);
+      for (const pid of pids) kill(pid);
+      tell(`still there: ${pids.join(', ')}`);
+      return pids.length === 0 ? true : undefined;
+    });
     await rm(this.folder, { recursive: true, force: true });
   }
 }
 
 /** Resolves when none of the processes runs any more. */
 async function gone(pids: readonly number[]): Promise<void> {
-  const { promise, resolve: done } = Promise.withResolvers<void>();
-  const timer = setInterval(() => {
-    if (pids.some(isRunning)) return;
-    clearInterval(timer);
-    done();
-  }, 10);
-  await promise;
+  await until('the end of what was killed', endTimeoutMs, (tell) => {
+    const left = pids.filter(isRunning);
+    tell(`still there: ${left.join(', ')}`);
+    return left.length === 0 ? true : undefined;
+  });
 }
 
-function isRunning(pid: number): boolean {
+function kill(pid: number): void {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false; // ESRCH: there is no such process.
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if (systemCode(error) !== 'ESRCH') throw error;
   }
 }

@@ -2,14 +2,13 @@ import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '../../src/base/random.ts';
-import { choosePort } from '../../src/cli/local-cluster/ports.ts';
 import { ClusterProcess } from './cluster-process.ts';
 import { timings } from './coordinator-cluster.ts';
 import { FaultyLink } from './faulty-link.ts';
 import { stratumBinary } from './local-cluster.ts';
 import { ObjectClient } from './object-client.ts';
 import { type Finished, run } from './process.ts';
+import { takePort } from './test-ports.ts';
 import { until } from './until.ts';
 
 const startTimeoutMs = 30_000;
@@ -22,7 +21,6 @@ export class ObjectCluster {
   readonly objectIds = ['o1', 'o2', 'o3'] as const;
   readonly #processes = new Map<string, ClusterProcess>();
   readonly #links = new Map<string, FaultyLink>();
-  readonly #takenPorts = new Set<number>();
   readonly #clients = new Set<ObjectClient>();
   #gitPort = 0;
 
@@ -105,7 +103,7 @@ export class ObjectCluster {
   }
 
   async #configure(git: boolean): Promise<void> {
-    const coordinatorPort = await this.#takePort();
+    const coordinatorPort = await takePort();
     const coordinator = `127.0.0.1:${coordinatorPort}`;
     const common = (role: string) => ({
       roles: [role],
@@ -117,14 +115,14 @@ export class ObjectCluster {
     this.#links.set('c1', await FaultyLink.open(coordinatorPort));
     await this.#add('c1', { ...common('coordinator'), listen: coordinator });
     for (const id of this.objectIds) {
-      const port = await this.#takePort();
+      const port = await takePort();
       const link = await FaultyLink.open(port);
       this.#links.set(id, link);
       await this.#add(id, { ...common('object'), listen: `127.0.0.1:${port}`, advertise: link.address });
     }
     if (!git) return;
     for (const id of ['m1', 'm2', 'm3']) await this.#add(id, { ...common('metadata'), listen: '127.0.0.1:0' });
-    this.#gitPort = await this.#takePort();
+    this.#gitPort = await takePort();
     const httpListen = `127.0.0.1:${this.#gitPort}`;
     await this.#add('f1', { ...common('frontend'), listen: '127.0.0.1:0', httpListen });
   }
@@ -133,12 +131,6 @@ export class ObjectCluster {
     const process = new ClusterProcess(id, this.folder);
     await process.configure(settings);
     this.#processes.set(id, process);
-  }
-
-  async #takePort(): Promise<number> {
-    const port = await choosePort(systemRandom, this.#takenPorts);
-    this.#takenPorts.add(port);
-    return port;
   }
 }
 

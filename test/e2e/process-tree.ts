@@ -15,6 +15,15 @@ export function commandName(pid: number): string {
   return readOrEmpty(`/proc/${pid}/comm`).trim();
 }
 
+/** The processes that have a text on their command line. */
+export function processesWith(text: string): readonly number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids
+    .filter((name) => readOrEmpty(`/proc/${name}/cmdline`).includes(text))
+    .map(Number)
+    .filter(isRunning);
+}
+
 /** Who holds the other end of a connection, by its own port and the port that it came to; undefined for a stranger. */
 export type Holders = (ownPort: number, cameToPort: number) => string | undefined;
 

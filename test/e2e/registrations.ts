@@ -107,7 +107,8 @@ export async function registerOnceAt(address: string, id: string, channels: Chan
   const client = channels.client(CoordinatorServiceClient, address);
   const target = { endpoint: address, method: 'RegisterNode', timeoutMs: 60_000, clock: systemClock };
   try {
-    await callUnary(client.registerNode.bind(client), { node: encodeRegistration(imaginedNode(id)) }, target);
+    const request = { node: encodeRegistration(imaginedNode(id)), afterCleanStop: true };
+    await callUnary(client.registerNode.bind(client), request, target);
     return 'done';
   } catch (error) {
     return asStratumError(error).code;

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { onBothClosed } from './both-closed.ts';
 import type { Holders } from './process-tree.ts';
 
 /** Everybody who is not named: the test, clients, nodes that cannot be cut off. */
@@ -126,13 +127,7 @@ class Connection {
   }
 
   onClosed(listener: () => void): void {
-    let open = 2;
-    const closed = () => {
-      open -= 1;
-      if (open === 0) listener();
-    };
-    this.#client.once('close', closed);
-    this.#server.once('close', closed);
+    onBothClosed(this.#client, this.#server, listener);
   }
 
   reset(): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EncodedRefs, type RefLines } from '../../../src/git/encoded-refs.ts';
 import { encodeLsRefs, parseLsRefs, refPrefixesMax } from '../../../src/git/ls-refs.ts';
 import type { RefSnapshot } from '../../../src/git/ref-snapshot.ts';
 
@@ -14,7 +15,8 @@ const snapshot: RefSnapshot = {
 };
 
 function answer(args: string[], of: RefSnapshot = snapshot): string[] {
-  const text = Buffer.concat([...encodeLsRefs(of, parseLsRefs(args))]).toString();
+  const lines: RefLines = (shape) => EncodedRefs.encode(of.refs, shape);
+  const text = Buffer.concat([...encodeLsRefs(of, lines, parseLsRefs(args))]).toString();
   expect(text.endsWith('0000')).toBe(true);
   return text
     .slice(0, -4)
@@ -45,6 +47,11 @@ describe('ls-refs', () => {
       ['refs/heads/next', 'refs/tags/v1'],
     ],
     [['ref-prefix refs/none/'], []],
+    [['ref-prefix H'], ['HEAD']],
+    [
+      ['ref-prefix refs/heads/main', 'ref-prefix refs/heads/'],
+      ['refs/heads/main', 'refs/heads/next'],
+    ],
     [['ref-prefix '], ['HEAD', 'refs/heads/main', 'refs/heads/next', 'refs/tags/v1']],
   ])('with %j lists %j', (args, names) => {
     expect(answer(args).map((line) => line.slice(41))).toEqual(names);

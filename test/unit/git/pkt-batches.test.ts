@@ -10,6 +10,13 @@ describe('inBatches', () => {
     expect(chunks.slice(0, -1).every((chunk) => chunk.length >= 64 * 1024)).toBe(true);
   });
 
+  it('hands on what is large as it is, in its place among the small lines', () => {
+    const [first, large, last] = [Buffer.from('first'), Buffer.alloc(100_000, 'x'), Buffer.from('last')];
+    const chunks = [...inBatches([first, large, last])];
+    expect(chunks.map(String)).toEqual([first, large, last].map(String));
+    expect(chunks[1]).toBe(large);
+  });
+
   it('yields nothing for nothing', () => {
     expect([...inBatches([])]).toEqual([]);
   });

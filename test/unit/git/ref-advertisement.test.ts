@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EncodedRefs, type RefLines } from '../../../src/git/encoded-refs.ts';
 import {
   advertiseForCreation,
   advertiseForReceivePack,
@@ -21,6 +22,11 @@ const environment = {
   GIT_COMMITTER_NAME: 'a',
   GIT_COMMITTER_EMAIL: 'a@example.org',
 };
+
+const encoded =
+  ({ refs }: RefSnapshot): RefLines =>
+  (shape) =>
+    EncodedRefs.encode(refs, shape);
 
 function linesOf(bytes: Buffer): string[] {
   const lines: string[] = [];
@@ -63,9 +69,24 @@ describe('an advertisement, compared with that of real git', () => {
     const theirs = linesOf(
       Buffer.from(git(...config, 'upload-pack', '--stateless-rpc', '--advertise-refs', '.'), 'utf8'),
     );
-    const ours = linesOf(Buffer.concat([...advertiseForUploadPack(snapshot, { version: 0, agent })]));
+    const ours = linesOf(
+      Buffer.concat([...advertiseForUploadPack(snapshot, encoded(snapshot), { version: 0, agent })]),
+    );
     expect(ours.map((line) => line.split('\0')[0])).toEqual(theirs.map((line) => line.split('\0')[0]));
     expect(capabilitiesOf(ours[0])).toEqual(capabilitiesOf(theirs[0]));
+  });
+
+  it('has no HEAD where the branch that it points at does not exist, and still both lines of a first tag', () => {
+    const tags = snapshot.refs.filter(({ name }) => name.startsWith('refs/tags/'));
+    const unborn = { ...snapshot, head: 'refs/heads/unborn', refs: tags };
+    const lines = linesOf(Buffer.concat([...advertiseForUploadPack(unborn, encoded(unborn), { version: 0, agent })]));
+    const { objectId, peeledId } = tags[0] ?? {};
+    expect(lines.map((line) => line.split('\0')[0])).toEqual([
+      `${objectId} refs/tags/v1`,
+      `${peeledId} refs/tags/v1^{}\n`,
+      '(flush)',
+    ]);
+    expect(lines[0]).not.toContain('symref=');
   });
 
   it('has the refs and capabilities of git receive-pack', () => {
@@ -74,7 +95,9 @@ describe('an advertisement, compared with that of real git', () => {
         git('-c', 'receive.advertisePushOptions=true', 'receive-pack', '--stateless-rpc', '--advertise-refs', '.git'),
       ),
     );
-    const ours = linesOf(Buffer.concat([...advertiseForReceivePack(snapshot, { version: 0, agent })]));
+    const ours = linesOf(
+      Buffer.concat([...advertiseForReceivePack(snapshot, encoded(snapshot), { version: 0, agent })]),
+    );
     expect(ours.map((line) => line.split('\0')[0])).toEqual(theirs.map((line) => line.split('\0')[0]));
     expect(capabilitiesOf(ours[0])).toEqual(capabilitiesOf(theirs[0]));
   });
@@ -84,7 +107,9 @@ describe('an advertisement without refs', () => {
   const empty: RefSnapshot = { objectFormat: 'sha256', head: 'refs/heads/main', refs: [] };
 
   it('carries its capabilities on a line of zeros', () => {
-    const [first, last] = linesOf(Buffer.concat([...advertiseForUploadPack(empty, { version: 0, agent })]));
+    const [first, last] = linesOf(
+      Buffer.concat([...advertiseForUploadPack(empty, encoded(empty), { version: 0, agent })]),
+    );
     expect(first).toMatch(/^0{64} capabilities\^\{\}\0.* object-format=sha256 agent=stratum\/test\n$/);
     expect(first).not.toContain('symref=');
     expect(last).toBe('(flush)');
@@ -96,7 +121,7 @@ describe('an advertisement without refs', () => {
   });
 
   it('says its version first in protocol v1', () => {
-    const lines = linesOf(Buffer.concat([...advertiseForReceivePack(empty, { version: 1, agent })]));
+    const lines = linesOf(Buffer.concat([...advertiseForReceivePack(empty, encoded(empty), { version: 1, agent })]));
     expect(lines[0]).toBe('version 1\n');
   });
 

@@ -10,6 +10,8 @@ const settings: ClusterSettings = {
   heartbeatIntervalMs: 1000,
   suspectTimeoutMs: 3000,
   downTimeoutMs: 6000,
+  metadataReplicas: 3,
+  metadataLeaseMs: 1000,
 };
 
 /** Object nodes o1, o2, … with their states, in a ring with N=3 and W=2. */
