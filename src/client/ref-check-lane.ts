@@ -161,7 +161,7 @@ export class RefCheckLane {
 
   /** As with any call: who now has another way waits a little longer for the answer, and not for a node that stands still. */
   #follow(changed: Topology): void {
-    if (this.#rerouting !== undefined || !this.#rerouted(changed).some(() => true)) return;
+    if (this.#rerouting !== undefined || this.#rerouted(changed).length === 0) return;
     this.#rerouting = this.#modules.clock.after(reroutedAfterMs, () => {
       this.#rerouting = undefined;
       this.#giveUp(this.#rerouted(this.#modules.topology.current()));

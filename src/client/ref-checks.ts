@@ -22,8 +22,8 @@ export interface RefChecksModules extends Pick<MetadataCallModules, 'clock' | 't
 
 /**
  * Asks primaries whether refs are unchanged, many repositories in one call: a call over gRPC costs a millisecond of
- * processor time at both ends together, a check a hundredth of that. It only ever says yes: everything
- * else, errors too, is for GetRefs to say.
+ * processor time at both ends together, a check in it some fifty times less. It only ever says yes:
+ * everything else, errors too, is for GetRefs to say.
  */
 export class RefChecks {
   readonly #callTimeoutMs: number;

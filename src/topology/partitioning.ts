@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { StratumError } from '../base/errors.ts';
 import type { Partition, Topology } from './topology.ts';
 
 /**
  * The partition of a repository: the first 4 bytes of SHA-256 of its name, modulo the number of
  * partitions. By the name and not by the id, because a caller knows only the name and the id is in
- * the partition that it looks for. It never changes for a name, so a later rename moves the
- * repository to the partition of its new name.
+ * the partition that it looks for. It never changes for a name. A repository that is renamed stays where it is,
+ * and the partition of its new name leads there.
  */
 export function partitionOf(repoName: string, partitions: number): number {
-  return createHash('sha256').update(repoName).digest().readUInt32BE(0) % partitions;
+  return hash('sha256', repoName, 'buffer').readUInt32BE(0) % partitions;
 }
 
 /** The assignment of a repository's partition; NOT_READY while it has no primary. */

@@ -20,13 +20,15 @@ import { StubbornReaders } from './metadata-stubborn-readers.ts';
 
 const directRepos = 8;
 /** What the requirement leaves from a fault to the next acknowledged push. */
-export const recoveryMaxMs = 10_000;
+const recoveryMaxMs = 10_000;
 /** Longer than that nobody waits: the run ends. */
 const recoveryTimeoutMs = 60_000;
 const wholeTimeoutMs = 90_000;
 const probeEveryMs = 100;
 const probeTimeoutMs = 2_000;
 const lookMs = 20;
+/** From recovery to the end of a fault at the least. */
+const deposedMs = 1_500;
 /** Between two faults, so that something is written. */
 const calmMs = 1_000;
 /** A run with fewer acknowledged pushes a second proves nothing. */
@@ -195,7 +197,8 @@ class MetadataChaos {
     const first = (...kinds: Parameters<Acknowledgements['firstAfter']>[1][]) =>
       since(this.#acknowledgements.firstAfter(struckMs, ...kinds));
     const [fault, isRecovered] = await Promise.all([striking, this.#recovers(struckMs, first)]);
-    await sleep(Math.max(0, struckMs + fault.holdMs - performance.now()));
+    // Whoever was deposed has time to answer what it should not.
+    await sleep(Math.max(deposedMs, struckMs + fault.holdMs - performance.now()));
     await fault.end();
     const endedMs = performance.now();
     const nodes = this.#cluster.metadataIds;

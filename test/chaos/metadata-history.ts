@@ -64,7 +64,7 @@ function shown(stuckAt: readonly object[]): string {
 }
 
 /** The history of each ref. An atomic push that was not done did nothing to any of them, whatever the reason was. */
-export function refHistories(history: RepositoryHistory): ReadonlyMap<string, History<RefInput, RefOutput>> {
+function refHistories(history: RepositoryHistory): ReadonlyMap<string, History<RefInput, RefOutput>> {
   const pushed = history.flatMap(({ input }) => (input.kind === 'push' ? input.swaps : [])).map(({ name }) => name);
   const seen = history.flatMap(({ output }) => (output?.kind === 'refs' ? [...output.refs.keys()] : []));
   const names = [...new Set([...pushed, ...seen])].sort();
@@ -90,7 +90,7 @@ function ofRef(operation: RepositoryOperation, name: string): RefOperation[] {
  * Acknowledged changes that did not lead to the final value of their ref. Each change names the value that it replaced
  * and sets one that nothing else sets, so that the way back from the end has no fork.
  */
-export function lostPushes(history: RepositoryHistory, finalRefs: ReadonlyMap<string, string>): string[] {
+function lostPushes(history: RepositoryHistory, finalRefs: ReadonlyMap<string, string>): string[] {
   const lost: string[] = [];
   for (const [ref, operations] of refHistories(history)) {
     const oldIds = new Map<string, string>();

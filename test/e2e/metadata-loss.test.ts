@@ -170,6 +170,13 @@ describe('metadata nodes of which two are lost', () => {
     return Math.round(performance.now() - beganMs);
   };
 
+  const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    const beganMs = performance.now();
+    const result = await work();
+    console.log(`${what} was answered after ${Math.round(performance.now() - beganMs)} ms`);
+    return result;
+  };
+
   const whole = () => connection.reaches('all is whole', wholeTimeoutMs, isWhole(cluster.metadataIds));
 
   it('serve', async () => {
@@ -206,14 +213,16 @@ describe('metadata nodes of which two are lost', () => {
     const { primary, first, second } = places();
     expect(await pushWithGit()).toMatchObject({ code: 0 });
     for (const id of [first, second]) await cluster.process(id).kill();
+    // Before, a push would find its old refs, and be told that the outcome is unknown.
     await noQuorum();
     const advertisement = `${url}/info/refs?service=git-upload-pack`;
-    const [pushed, listed, answered, shown] = await Promise.all([
-      pushWithGit(),
-      git.attempt('ls-remote', url),
-      fetch(advertisement),
-      cluster.command('partition', 'list'),
+    // Side by side: each of them waits for the cluster first, for as long as its own deadline is.
+    const [pushed, listed, answered] = await Promise.all([
+      timed('git push', pushWithGit),
+      timed('git ls-remote', () => git.attempt('ls-remote', url)),
+      timed('GET info/refs', () => fetch(advertisement)),
     ]);
+    const shown = await cluster.command('partition', 'list');
     const wrong = expect.stringMatching(
       /partition \d+: 1 of 2 in-sync replicas answer[\s\S]*hint: .*stratum partition show/,
     );

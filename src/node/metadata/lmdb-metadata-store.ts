@@ -16,6 +16,9 @@ import { prefixRange, type StateEntry, type StateRange, type StateReader, type S
 const partitionBytes = 2;
 const indexBytes = 8;
 
+/** Longest key of LMDB as lmdb-js is built. */
+const keyBytesMax = 1978;
+
 /** Above every index that a log reaches. */
 const indexEnd = 2n ** 64n - 1n;
 
@@ -155,7 +158,9 @@ class PartitionState implements StateReader {
   }
 
   get(key: Buffer): Buffer | undefined {
-    return this.#database.get(Buffer.concat([this.#prefix, key]), this.#reading);
+    const full = Buffer.concat([this.#prefix, key]);
+    // A key that LMDB does not take has no row; lmdb-js would throw, and another store would not.
+    return full.length > keyBytesMax ? undefined : this.#database.get(full, this.#reading);
   }
 
   *range({ start, end, reverse = false, limit }: StateRange): Iterable<StateEntry> {

@@ -13,6 +13,9 @@ const requestIdBytesMax = 64;
 /** As many as git's own server takes before it sends everything. */
 const refPrefixesMax = 65_536;
 
+/** Far above any pack; the sum over the most packs of one repository still fits into 64 bits. */
+const packNumberMax = 2n ** 44n;
+
 /** Who pushed, for the log. */
 const actorBytesMax = 512;
 
@@ -65,10 +68,13 @@ export function checkActor(actor: string): string {
 
 /** Packs whose names and blob ids are well formed; INVALID_ARGUMENT. */
 export function checkPacks(packs: readonly PackRef[], field: string): void {
-  for (const { name, packOid, indexOid, reverseIndexOid, bitmapOid } of packs) {
-    if (!isPackName(name)) {
-      const shown = JSON.stringify(name.slice(0, 128));
-      throw invalid(`${field}.name`, `${shown} is not the name of a pack`, '40 or 64 lower-case hex digits');
+  for (const pack of packs) {
+    const { name, packOid, indexOid, reverseIndexOid, bitmapOid } = pack;
+    checkPackName(name, `${field}.name`);
+    const numbers = [pack.packSize, pack.indexSize, pack.reverseIndexSize, pack.bitmapSize, pack.objectCount];
+    const tooLarge = numbers.find((number) => number > packNumberMax);
+    if (tooLarge !== undefined) {
+      throw invalid(field, `pack ${name} has a size or a count of ${tooLarge}`, `at most ${packNumberMax}`);
     }
     const isSound =
       [packOid, indexOid].every(({ length }) => length === oidBytes) &&
@@ -77,6 +83,13 @@ export function checkPacks(packs: readonly PackRef[], field: string): void {
     const expected = `${oidBytes} bytes each; none for a reverse index or bitmap that is not there`;
     throw invalid(field, `pack ${name} has a blob id of the wrong length`, expected);
   }
+}
+
+/** A pack's name; INVALID_ARGUMENT. */
+export function checkPackName(name: string, field: string): void {
+  if (isPackName(name)) return;
+  const shown = JSON.stringify(name.slice(0, 128));
+  throw invalid(field, `${shown} is not the name of a pack`, '40 or 64 lower-case hex digits');
 }
 
 /** The error for a field that is not as it must be. */

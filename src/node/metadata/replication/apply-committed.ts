@@ -1,5 +1,7 @@
-import { asStratumError, hasCode, type StratumError } from '../../../base/errors.ts';
+import { asStratumError, explain, hasCode } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/log.ts';
 import type { RefsCache } from '../refs-cache.ts';
+import type { StateReader } from '../state.ts';
 import { applyEntry } from '../state-machine/apply.ts';
 import { decodeRecord, type LogPosition } from './log-record.ts';
 import type { PartitionDisk } from './partition-disk.ts';
@@ -15,6 +17,7 @@ const stepEntries = 256;
 export interface ApplyModules {
   readonly disk: PartitionDisk;
   readonly refs: Pick<RefsCache, 'applied'>;
+  readonly log: Logger;
   readonly onApplied: (position: LogPosition, outcome: Outcome) => void;
 }
 
@@ -23,7 +26,7 @@ export interface ApplyModules {
  * no effect, on every replica alike. Throws when an entry or the state cannot be read.
  */
 export function applyCommitted(partition: number, committedIndex: bigint, modules: ApplyModules): void {
-  const { disk, refs, onApplied } = modules;
+  const { disk, refs, log, onApplied } = modules;
   const from = disk.state.position.index + 1n;
   if (from > committedIndex) return;
   const records = disk.log.slice(from, sliceBytes);
@@ -31,15 +34,21 @@ export function applyCommitted(partition: number, committedIndex: bigint, module
     const entry = decodeRecord(record);
     if (entry.index > committedIndex) return;
     const position = { index: entry.index, epoch: entry.epoch };
+    const guarded = new GuardedState();
     let outcome: Outcome;
     try {
-      const { writes, result, refsChange } = disk.state.read((state) => applyEntry(partition, state, entry));
+      const { writes, result, refsChange } = disk.state.read((state) =>
+        applyEntry(partition, guarded.of(state), entry),
+      );
       disk.state.apply(position, writes);
       if (refsChange !== undefined) refs.applied(refsChange);
       outcome = { result };
     } catch (error) {
       const refusal = asStratumError(error);
-      if (isBroken(refusal)) throw refusal;
+      // What cannot be read here can be read elsewhere; all else comes to the same on every replica.
+      if (guarded.failure !== undefined || hasCode(refusal, 'DATA_CORRUPT')) throw refusal;
+      if (hasCode(refusal, 'INTERNAL'))
+        log.error({ partition, error: explain(error) }, 'an operation could not be judged');
       disk.state.apply(position, []);
       outcome = { refusal };
     }
@@ -47,7 +56,30 @@ export function applyCommitted(partition: number, committedIndex: bigint, module
   }
 }
 
-/** What no refusal of a state machine is: another replica need not come to the same. */
-function isBroken(error: StratumError): boolean {
-  return hasCode(error, 'DATA_CORRUPT') || hasCode(error, 'INTERNAL');
+/** Tells errors of reading the state from those of judging an operation. */
+class GuardedState {
+  failure: unknown;
+
+  of(state: StateReader): StateReader {
+    const note = (error: unknown) => {
+      this.failure = error;
+      return error;
+    };
+    return {
+      get: (key) => {
+        try {
+          return state.get(key);
+        } catch (error) {
+          throw note(error);
+        }
+      },
+      *range(bounds) {
+        try {
+          yield* state.range(bounds);
+        } catch (error) {
+          throw note(error);
+        }
+      },
+    };
+  }
 }

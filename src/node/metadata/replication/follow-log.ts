@@ -4,28 +4,39 @@ import type { PartitionAppend } from '../../../rpc/gen/stratum/v1/metadata.ts';
 import { checkRecord } from './log-record.ts';
 import type { PartitionDisk } from './partition-disk.ts';
 
-/** After which entry the primary has to go on instead, in a follower's log; undefined when what it sends fits. */
-export function mismatchOf({ log, state }: PartitionDisk, append: PartitionAppend): bigint | undefined {
-  const { previousIndex, previousEpoch } = append;
-  // What is applied is committed, and so the same everywhere.
-  if (previousIndex <= state.position.index) return undefined;
-  const epoch = log.epochAt(previousIndex);
-  if (epoch === previousEpoch) return undefined;
-  if (epoch === undefined) return log.last.index;
-  const before = log.firstOfEpochAt(previousIndex) - 1n;
-  return largerOf(before, state.position.index);
-}
+/** An index behind every entry that a log can have: what a replica holds is of another history and has to be copied anew. */
+export const behindEveryLog = 2n ** 63n - 1n;
 
-/** Whether the primary's log, which begins behind the entry that is sent as the previous one, does not reach back to a follower's. */
-export function lacksBase({ log, state }: PartitionDisk, { previousIndex, previousEpoch }: PartitionAppend): boolean {
-  return state.position.index < previousIndex && log.epochAt(previousIndex) !== previousEpoch;
+/**
+ * How a primary's entries go with a follower's log: they fit; the primary has to go on after another entry; or the follower
+ * has to copy the partition, because the primary's log does not reach back to what it has, or because what it has
+ * applied is not what the primary has at that place. That can be after an accepted loss alone.
+ */
+export type Fit = 'fits' | 'copy' | { readonly goOnAfter: bigint };
+
+export function fitOf({ log, state }: PartitionDisk, append: PartitionAppend): Fit {
+  const { previousIndex, previousEpoch, snapshotRequired } = append;
+  const epoch = log.epochAt(previousIndex);
+  if (epoch === previousEpoch && previousIndex !== behindEveryLog) {
+    return snapshotRequired ? { goOnAfter: previousIndex } : 'fits';
+  }
+  // What is before the base cannot be compared any more, the base itself can.
+  if (previousIndex < log.base.index) return { goOnAfter: log.base.index };
+  if (snapshotRequired) return 'copy';
+  if (epoch === undefined) return { goOnAfter: log.last.index };
+  if (previousIndex <= state.position.index) return 'copy';
+  return { goOnAfter: largerOf(log.firstOfEpochAt(previousIndex) - 1n, state.position.index) };
 }
 
 /**
  * Adds what is new of entries that fit, and cuts off what a later epoch has put another entry in the place of; the index
- * up to where the log is then known to equal the primary's. DATA_CORRUPT for a damaged record, INTERNAL for one in the wrong place.
+ * up to where the log is then known to equal the primary's, or undefined when an applied entry is not the primary's.
+ * DATA_CORRUPT for a damaged record, INTERNAL for one in the wrong place.
  */
-export function takeEntries(disk: PartitionDisk, { previousIndex, records, epoch }: PartitionAppend): bigint {
+export function takeEntries(
+  disk: PartitionDisk,
+  { previousIndex, records, epoch }: PartitionAppend,
+): bigint | undefined {
   const { log, state } = disk;
   let index = previousIndex;
   for (const record of records) {
@@ -35,13 +46,12 @@ export function takeEntries(disk: PartitionDisk, { previousIndex, records, epoch
       const what = `entry ${position.index} of epoch ${position.epoch}`;
       throw new StratumError('INTERNAL', `${what} was sent as ${index} of ${epoch}`);
     }
-    // Applied is committed: at the same index there is the same entry.
-    if (index <= state.position.index) continue;
     const known = log.epochAt(index);
     if (known === position.epoch) continue;
+    if (index <= state.position.index) return undefined;
     if (known !== undefined) log.truncateAfter(index - 1n);
     log.append(Buffer.from(record));
   }
   disk.changed();
-  return largerOf(index, state.position.index);
+  return index;
 }

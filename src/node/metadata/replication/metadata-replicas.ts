@@ -299,6 +299,7 @@ export class MetadataReplicas implements Part {
         source: {
           shared: () => this.#sharedWith(peerId).map(({ partition }) => partition),
           appendFor: (partition, bytesMax) => this.#replicas.get(partition)?.term?.appendFor(peerId, bytesMax),
+          unreadable: (partition, error) => this.#replicas.get(partition)?.breakDown(error),
           answered: (partition, response, at) => this.#answered(peerId, partition, response, at),
           failed: (partition, error) => this.#replicas.get(partition)?.term?.failed(peerId, error),
         },

@@ -1,4 +1,4 @@
-import { largerOf, smallerOf } from '../../../base/bigint-order.ts';
+import { smallerOf } from '../../../base/bigint-order.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { asStratumError, explain, StratumError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
@@ -16,7 +16,7 @@ import type { RefsCache } from '../refs-cache.ts';
 import type { StateReader } from '../state.ts';
 import type { Operation } from '../state-machine/applied.ts';
 import { applyCommitted } from './apply-committed.ts';
-import { lacksBase, mismatchOf, takeEntries } from './follow-log.ts';
+import { fitOf, takeEntries } from './follow-log.ts';
 import { encodeRecord, type LogPosition } from './log-record.ts';
 import { notPrimaryError } from './not-primary.ts';
 import type { PartitionAuthority } from './partition-authority.ts';
@@ -86,6 +86,7 @@ export class PartitionReplica {
   #isReplacing = false;
   #broken: StratumError | undefined;
   #isApplying = false;
+  #isAbandoned = false;
 
   constructor(options: PartitionReplicaOptions, modules: PartitionReplicaModules) {
     this.#options = options;
@@ -126,12 +127,14 @@ export class PartitionReplica {
     return Math.max(this.#heardMs, this.#followedMs);
   }
 
+  /** Operations that are not committed yet, whether or not their callers still wait, and callers of a deposed primary. */
   get waitingCount(): number {
-    return this.#waiting.count;
+    return Math.max(this.#waiting.count, Number(this.disk.log.last.index - this.#committedIndex));
   }
 
+  /** The same in bytes. */
   get waitingBytes(): number {
-    return this.#waiting.bytes;
+    return Math.max(this.#waiting.bytes, this.disk.log.pendingBytes);
   }
 
   /** Resolves when no operation waits for its outcome here. */
@@ -214,17 +217,13 @@ export class PartitionReplica {
       return answer(AppendResult.NOT_NOW);
     }
     this.#meet(epoch);
-    const applied = disk.state.position.index;
-    if (disk.isPartial || (append.snapshotRequired && lacksBase(disk, append))) {
+    const fit = disk.isPartial ? 'copy' : fitOf(disk, append);
+    if (typeof fit === 'object') return answer(AppendResult.MISMATCH, fit.goOnAfter);
+    const matched = fit === 'fits' ? takeEntries(disk, append) : undefined;
+    if (matched === undefined) {
       this.#modules.onSnapshotNeeded(partition);
       return answer(AppendResult.NOT_NOW);
     }
-    // The primary's log reaches back to what this replica has; it was copied meanwhile, or is only not applied yet.
-    const from = largerOf(applied, append.previousIndex);
-    if (append.snapshotRequired) return answer(AppendResult.MISMATCH, from);
-    const mismatch = mismatchOf(disk, append);
-    if (mismatch !== undefined) return answer(AppendResult.MISMATCH, mismatch);
-    const matched = takeEntries(disk, append);
     this.#learnCommitted(smallerOf(append.committedIndex, matched));
     await disk.whenDurable(matched, epoch);
     // A later primary may have come meanwhile, and cut off what this one sent.
@@ -293,8 +292,17 @@ export class PartitionReplica {
     }
   }
 
+  /** What is here cannot be read: nothing is served from it any more, and another replica should be the primary. */
+  breakDown(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = asStratumError(error);
+    this.#modules.log.error({ partition: this.partition, error: explain(error) }, 'a partition cannot be read here');
+    this.#waiting.abandon(`partition ${this.partition} cannot be read at node ${this.#options.nodeId}`);
+  }
+
   /** Ends whatever waits here: the node stops, or is no replica any more. */
   abandon(why: string): void {
+    this.#isAbandoned = true;
     this.#term = undefined;
     this.#waiting.abandon(why);
   }
@@ -375,24 +383,24 @@ export class PartitionReplica {
   }
 
   #apply(): void {
-    if (this.#isApplying || this.#broken !== undefined || this.#isReplacing) return;
+    if (this.#isApplying || this.#broken !== undefined || this.#isReplacing || this.#isAbandoned) return;
     this.#isApplying = true;
+    const before = this.disk.state.position.index;
     try {
       applyCommitted(this.partition, this.#committedIndex, {
         disk: this.disk,
         refs: this.#modules.refs,
+        log: this.#modules.log,
         onApplied: (position, outcome) => this.#waiting.applied(position, outcome, () => this.notPrimary()),
       });
     } catch (error) {
-      this.#broken = asStratumError(error);
-      this.#modules.log.error(
-        { partition: this.partition, error: explain(error) },
-        'a committed entry cannot be applied',
-      );
+      this.breakDown(error);
     } finally {
       this.#isApplying = false;
     }
-    const isBehind = this.disk.state.position.index < this.#committedIndex;
-    if (isBehind && this.#broken === undefined) this.#modules.clock.after(0, () => this.#apply());
+    const { index } = this.disk.state.position;
+    this.disk.log.forget(index);
+    // Without a step forward another one would not get any further either.
+    if (index > before && index < this.#committedIndex) this.#modules.clock.after(0, () => this.#apply());
   }
 }

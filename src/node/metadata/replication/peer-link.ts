@@ -21,6 +21,8 @@ export interface LinkSource {
   appendFor(partition: number, bytesMax: number): PartitionAppend | undefined;
   /** The partitions that this node is the primary of and the peer a replica. */
   shared(): readonly number[];
+  /** What the peer lacks of a partition cannot be read here. */
+  unreadable(partition: number, error: unknown): void;
   answered(partition: number, response: AppendEntriesResponse, at: number): boolean;
   failed(partition: number, error: unknown): void;
 }
@@ -89,12 +91,23 @@ export class PeerLink {
     for (const partition of this.#pending) {
       if (leftBytes <= 0) break;
       this.#pending.delete(partition);
-      const append = this.#modules.source.appendFor(partition, leftBytes);
+      const append = this.#appendFor(partition, leftBytes);
       if (append === undefined) continue;
       appends.push(append);
       for (const { length } of append.records) leftBytes -= length;
     }
     return appends;
+  }
+
+  /** What cannot be read of one partition is not to keep the others from being sent. */
+  #appendFor(partition: number, bytesMax: number): PartitionAppend | undefined {
+    const { source } = this.#modules;
+    try {
+      return source.appendFor(partition, bytesMax);
+    } catch (error) {
+      source.unreadable(partition, error);
+      return undefined;
+    }
   }
 
   async #call(appends: readonly PartitionAppend[]): Promise<void> {

@@ -5,6 +5,7 @@ import { asStratumError, hasCode, StratumError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
 import { AppendResult, type PartitionAck, type PartitionAppend } from '../../../rpc/gen/stratum/v1/metadata.ts';
 import type { Partition, Topology } from '../../../topology/topology.ts';
+import { behindEveryLog } from './follow-log.ts';
 import { nextInSync } from './in-sync-choice.ts';
 import { MemberProgress } from './member-progress.ts';
 import type { PartitionAuthority } from './partition-authority.ts';
@@ -166,9 +167,10 @@ export class PrimaryTerm {
     if (member === undefined || member.isAsked || clock.monotonicMs() < member.retryAtMs) return undefined;
     if (member.matchIndex !== undefined && member.nextIndex > log.last.index) return undefined;
     const { index: baseIndex } = log.base;
-    const snapshotRequired = member.nextIndex <= baseIndex;
+    const snapshotRequired = member.isForeign || member.nextIndex <= baseIndex;
     // With a snapshot it is the first entry that the replica has to have for the log to reach back to it.
-    const previousIndex = snapshotRequired ? baseIndex : member.nextIndex - 1n;
+    const reachesTo = member.isForeign ? behindEveryLog : baseIndex;
+    const previousIndex = snapshotRequired ? reachesTo : member.nextIndex - 1n;
     const records = snapshotRequired ? [] : log.slice(member.nextIndex, bytesMax);
     if (member.matchIndex === undefined || snapshotRequired) member.isAsked = true;
     else member.nextIndex += BigInt(records.length);
@@ -200,6 +202,7 @@ export class PrimaryTerm {
     }
     switch (ack.result) {
       case AppendResult.DURABLE:
+        if (ack.index > log.last.index) return false;
         member.heardMs = nowMs;
         member.lastError = undefined;
         member.matched(ack.index, nowMs);
@@ -207,8 +210,11 @@ export class PrimaryTerm {
         return true;
       case AppendResult.MISMATCH:
         member.mismatched(smallerOf(ack.index, log.last.index));
+        // It holds what this log never had: entries that an accepted loss has given up.
+        member.isForeign = ack.index > log.last.index;
         return true;
       default:
+        member.isForeign = false;
         member.lost();
         member.retryAtMs = nowMs + notNowPauseMs;
         return false;

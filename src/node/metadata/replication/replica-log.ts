@@ -25,6 +25,7 @@ export class ReplicaLog {
   /** Records by index; without gaps up to the last one. */
   readonly #recent = new Map<bigint, Buffer>();
   #bytes = 0;
+  #recentBytes = 0;
   /** Up to here the disk has what memory has. */
   #durableTo = 0n;
   /** The lowest truncation since the write that is under way began. */
@@ -59,6 +60,7 @@ export class ReplicaLog {
     this.#epochs.reset(base);
     this.#recent.clear();
     this.#bytes = 0;
+    this.#recentBytes = 0;
     this.#storedTo = base.index;
     this.#durableTo = base.index;
     this.#truncatedTo = base.index;
@@ -75,6 +77,11 @@ export class ReplicaLog {
   /** The last index up to which the log is on disk. */
   get durableIndex(): bigint {
     return this.#durableTo;
+  }
+
+  /** Bytes of the records that are held in memory: not on disk, or not applied. */
+  get pendingBytes(): number {
+    return this.#recentBytes;
   }
 
   /** Whether the disk lacks something, or holds something that is no more. */
@@ -97,12 +104,13 @@ export class ReplicaLog {
     this.#epochs.append(position);
     this.#recent.set(position.index, record);
     this.#bytes += record.length;
+    this.#recentBytes += record.length;
   }
 
   /** The entries behind `index` are no more. */
   truncateAfter(index: bigint): void {
     for (const { length } of this.#behind(index)) this.#bytes -= length;
-    for (let gone = this.last.index; gone > index; gone -= 1n) this.#recent.delete(gone);
+    for (let gone = this.last.index; gone > index; gone -= 1n) this.#drop(gone);
     this.#epochs.truncateAfter(index);
     if (this.#durableTo > index) this.#durableTo = index;
     if (this.#truncatedTo === undefined || this.#truncatedTo > index) this.#truncatedTo = index;
@@ -143,7 +151,7 @@ export class ReplicaLog {
     const upTo = appliedIndex < this.durableIndex ? appliedIndex : this.durableIndex;
     for (const index of this.#recent.keys()) {
       if (index > upTo) break;
-      this.#recent.delete(index);
+      this.#drop(index);
     }
   }
 
@@ -168,6 +176,11 @@ export class ReplicaLog {
     this.#durableTo = this.#truncatedTo !== undefined && this.#truncatedTo < upTo ? this.#truncatedTo : upTo;
     if (base > this.base.index) this.#epochs.trimTo(base);
     this.#bytes -= trimmedBytes;
+  }
+
+  #drop(index: bigint): void {
+    this.#recentBytes -= this.#recent.get(index)?.length ?? 0;
+    this.#recent.delete(index);
   }
 
   /** The records behind `index`, wherever they are. */

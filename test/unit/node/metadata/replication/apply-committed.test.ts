@@ -29,6 +29,7 @@ function logged(records: readonly Buffer[]) {
     applyCommitted(partition, committedIndex, {
       disk,
       refs: new RefsCache(),
+      log: recordingLog(),
       onApplied: ({ index }, outcome) => outcomes.push([index, 'result' in outcome ? 'done' : 'refused']),
     });
   return { disk, outcomes, apply };

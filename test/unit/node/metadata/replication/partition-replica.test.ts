@@ -103,22 +103,21 @@ describe('a follower and its primary’s entries', () => {
     expect(stored).toEqual(epochs);
   });
 
-  it('never cuts off what is applied, whatever it is sent', async () => {
-    const { append, epochs, replica } = await follower([1n, 1n, 1n], 2n);
-    const conflicting = { previousIndex: 0n, previousEpoch: 0n, records: recordsFrom(1n, [4n, 4n]) };
-    expect(await append(conflicting)).toMatchObject({ result: DURABLE, index: 2n });
+  it.each([
+    ['before the first entry', { previousIndex: 0n, previousEpoch: 0n, records: recordsFrom(1n, [4n, 4n]) }],
+    ['behind an entry that is applied', { previousIndex: 1n, previousEpoch: 4n, records: recordsFrom(2n, [4n, 4n]) }],
+    ['by an entry that nothing comes before', { previousIndex: 2n, previousEpoch: 4n, records: [] }],
+  ])('cuts off nothing that is applied, and asks for a copy when another history is sent %s', async (_, other) => {
+    const { append, epochs, replica, snapshotsNeeded } = await follower([1n, 1n, 1n], 2n);
+    expect(await append(other)).toMatchObject({ result: NOT_NOW });
+    expect(snapshotsNeeded).toEqual([partition]);
     expect(epochs()).toEqual([1n, 1n, 1n]);
-    expect(await append({ previousIndex: 1n, previousEpoch: 4n, records: recordsFrom(2n, [4n, 4n]) })).toMatchObject({
-      result: DURABLE,
-      index: 3n,
-    });
-    expect(epochs()).toEqual([1n, 1n, 4n]);
     expect(replica.disk.state.position).toEqual({ index: 2n, epoch: 1n });
   });
 
-  it('says that it has at least what is applied when it is sent entries below', async () => {
+  it('answers for what it was sent, and for nothing behind it that is applied as well', async () => {
     const { append } = await follower([1n, 1n, 1n], 3n);
-    expect(await append({ records: recordsFrom(1n, [1n]) })).toMatchObject({ result: DURABLE, index: 3n });
+    expect(await append({ records: recordsFrom(1n, [1n]) })).toMatchObject({ result: DURABLE, index: 1n });
   });
 
   it.each([

@@ -10,6 +10,7 @@ import {
 } from '../../../../../src/rpc/gen/stratum/v1/metadata.ts';
 import { manualClock } from '../../../base/manual-clock.ts';
 import { settled } from '../memory-disk.ts';
+import { recordAt } from './sample-records.ts';
 import { appendOf, leaseMs } from './sample-replica.ts';
 
 const mebibyte = 1024 * 1024;
@@ -23,6 +24,7 @@ function link() {
     fail: (error: Error) => void;
   }[] = [];
   const lacks = new Map<number, Buffer[]>();
+  const damaged = new Set<number>();
   const told: unknown[][] = [];
   const unused = () => expect.unreachable('only appends are sent');
   const peer = {
@@ -42,6 +44,7 @@ function link() {
         appendFor: (partition, bytesMax): PartitionAppend | undefined => {
           const records = lacks.get(partition);
           told.push(['asked', partition, bytesMax]);
+          if (damaged.has(partition)) throw new Error('a damaged record');
           return records === undefined ? undefined : appendOf({ partition, records });
         },
         shared: () => [...lacks.keys()],
@@ -49,6 +52,7 @@ function link() {
           told.push(['answered', partition]);
           return false;
         },
+        unreadable: (partition) => told.push(['unreadable', partition]),
         failed: (partition) => told.push(['failed', partition]),
       },
     },
@@ -62,10 +66,19 @@ function link() {
     requests[at]?.answer({ generation: 1n, acks: acks(partitions) });
     await settled();
   };
-  return { link: peerLink, clock, stopping, requests, lacks, told, sent, answer };
+  return { link: peerLink, clock, stopping, requests, lacks, damaged, told, sent, answer };
 }
 
 describe('PeerLink', () => {
+  it('sends of other partitions what it can when one cannot be read, and says which', () => {
+    const { link: to, lacks, damaged, sent, told } = link();
+    for (const partition of [1, 2, 3]) lacks.set(partition, [recordAt(1n, 5n)]);
+    damaged.add(2);
+    expect(() => to.tick()).not.toThrow();
+    expect(sent()).toEqual([[1, 3]]);
+    expect(told).toContainEqual(['unreadable', 2]);
+  });
+
   it('sends a few messages at a time, and then everything that has come up meanwhile in one', async () => {
     const { link: to, lacks, sent, answer } = link();
     for (const partition of [0, 1, 2, 3, 4, 5, 6]) {

@@ -96,6 +96,8 @@ describe('ReplacePacks', () => {
     ['a repository that was made again', { repoId: 'a'.repeat(32) }, 'REPO_NOT_FOUND'],
     ['a pack without content', { add: [pack(3, { packOid: Buffer.alloc(0) })] }, 'INVALID_ARGUMENT'],
     ['a pack without an index', { add: [pack(3, { indexOid: Buffer.alloc(31) })] }, 'INVALID_ARGUMENT'],
+    ['to remove what no pack is called, and no key can be', { remove: ['a'.repeat(6_000)] }, 'INVALID_ARGUMENT'],
+    ['a pack whose size fits into no sum', { add: [pack(3, { packSize: 2n ** 63n })] }, 'INVALID_ARGUMENT'],
     ['a pack with a path for a name', { add: [pack(3, { name: '../../etc' })] }, 'INVALID_ARGUMENT'],
     [
       'another content under a name that is there',
