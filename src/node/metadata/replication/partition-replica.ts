@@ -193,8 +193,10 @@ export class PartitionReplica {
     this.#assertServing();
     signal.throwIfAborted();
     const { disk } = this;
-    // What this disk does not take would be acknowledged by nobody, and only grow.
-    if (disk.error !== undefined) throw disk.error;
+    // What this disk does not take would only grow. But one entry goes to the others: if they can write it, one of them
+    // becomes the primary.
+    const isTried = disk.log.durableIndex < disk.log.last.index || this.#term?.members.size === 0;
+    if (disk.error !== undefined && isTried) throw disk.error;
     const epoch = this.#term?.epoch ?? 0n;
     const index = disk.log.last.index + 1n;
     const atMs = BigInt(this.#modules.clock.nowMs());
