@@ -51,6 +51,9 @@ const unknownCodes: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'DEADLINE_E
 /** A primary's restart takes a second or two; a push waits for it. */
 const metadataBackoff: BackoffBounds = { minMs: 50, maxMs: 1_000 };
 
+/** With less time left no further try is begun: it would end without an answer, and what was refused for certain would become unknown. */
+const attemptMsMin = 100;
+
 /**
  * A try that is under way when another node becomes the primary has this long to be answered all the same; a primary that
  * stands still or is cut off would else be waited for until the try's own time is over.
@@ -116,7 +119,7 @@ export class MetadataCall {
         const isLast = !mayPass(failure);
         if (isLast && (!isUnknown || conclusive.includes(failure.code))) throw failure;
         const delayMs = metadataDelayMs(failures, random);
-        if (isLast || clock.monotonicMs() + delayMs >= deadlineMs) {
+        if (isLast || clock.monotonicMs() + delayMs + attemptMsMin >= deadlineMs) {
           throw isUnknown ? outcomeUnknown(rpc, limits.timeoutMs, failure) : failure;
         }
         failures += 1;

@@ -18,6 +18,8 @@ export const keyPrefixes = {
   frontendHint: 'fh',
   /** Frontend: the number of the hint for a node and a blob; followed by the node id, a NUL, and the 32 bytes of the blob's id. */
   frontendHintNumber: 'fn',
+  /** Metadata node: up to where the database has taken the journal in (journaled-metadata-store.ts); nothing follows. */
+  metadataJournal: 'mj',
   /** Metadata node: one operation of a partition's log; followed by the partition (2 bytes) and the index (8), big-endian. */
   metadataLog: 'ml',
   /** Metadata node: up to where a partition's log is applied; followed by the partition as 2 bytes, big-endian. */

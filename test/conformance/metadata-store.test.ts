@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { LmdbMetadataStore } from '../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../src/node/metadata/journaled-metadata-store.ts';
 import { SimDisk, SimMetadataStore } from '../sim/metadata/sim-disk.ts';
 import { SimProcess } from '../sim/sim-process.ts';
 import { simRandom } from '../sim/sim-random.ts';
@@ -8,7 +8,7 @@ import { temporaryFolder } from '../unit/node/metadata/sample-metadata.ts';
 import { describeMetadataStore } from './metadata-store.ts';
 
 describeMetadataStore('LMDB', async () => {
-  const store = LmdbMetadataStore.open(await temporaryFolder());
+  const store = await JournaledMetadataStore.open(await temporaryFolder());
   onTestFinished(() => store.close());
   return { store, settle: (promise) => promise };
 });

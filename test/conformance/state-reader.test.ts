@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { LmdbMetadataStore } from '../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../src/node/metadata/journaled-metadata-store.ts';
 import { MemoryState } from '../unit/node/metadata/memory-state.ts';
 import { temporaryFolder } from '../unit/node/metadata/sample-metadata.ts';
 import { describeStateReader } from './state-reader.ts';
@@ -12,7 +12,7 @@ describeStateReader('in memory', async () => {
 });
 
 describeStateReader('LMDB, beside other partitions', async () => {
-  const store = LmdbMetadataStore.open(await temporaryFolder());
+  const store = await JournaledMetadataStore.open(await temporaryFolder());
   onTestFinished(() => store.close());
   const noise = ['a', 'b', 'r\xff', '\x00', '\xff\xff'].map((key) => ({
     key: Buffer.from(key, 'latin1'),

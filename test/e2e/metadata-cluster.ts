@@ -1,8 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemRandom } from '../../src/base/random.ts';
-import { choosePort } from '../../src/cli/local-cluster/ports.ts';
 import type { MetadataClientOptions } from '../../src/client/metadata-client.ts';
 import type { Topology } from '../../src/topology/topology.ts';
 import { ClusterProcess } from './cluster-process.ts';
@@ -12,6 +10,7 @@ import { isWhole, MetadataConnection } from './metadata-connection.ts';
 import { PairNetwork } from './metadata-network.ts';
 import { type Finished, run } from './process.ts';
 import { connectionHolders, type Holders } from './process-tree.ts';
+import { takePort } from './test-ports.ts';
 import { until } from './until.ts';
 
 /** The contract's lease of a local cluster, in milliseconds. */
@@ -43,7 +42,6 @@ export class MetadataCluster {
   readonly folder: string;
   readonly network: PairNetwork;
   readonly #processes = new Map<string, ClusterProcess>();
-  readonly #takenPorts = new Set<number>();
   readonly #gitPorts = new Map<string, number>();
   readonly #connections: MetadataConnection[] = [];
   #metadataIds: readonly string[] = [];
@@ -108,7 +106,7 @@ export class MetadataCluster {
 
   /** One more metadata node, not started yet; `dataDir` is where its disk is. */
   async addMetadata(id: string, options: { readonly dataDir?: string } = {}): Promise<ClusterProcess> {
-    const port = await this.#takePort();
+    const port = await takePort();
     const advertise = await this.network.proxy(id, port);
     this.#metadataIds = [...this.#metadataIds, id];
     return this.#add(id, 'metadata', { listen: `127.0.0.1:${port}`, advertise, ...options });
@@ -141,14 +139,14 @@ export class MetadataCluster {
   }
 
   async #configure(frontends: number): Promise<void> {
-    const port = await this.#takePort();
+    const port = await takePort();
     this.#coordinator = await this.network.proxy('c1', port);
     await this.#add('c1', 'coordinator', { listen: `127.0.0.1:${port}`, advertise: this.#coordinator });
     for (const id of ['m1', 'm2', 'm3']) await this.addMetadata(id);
     if (frontends === 0) return;
     for (const id of ['o1', 'o2', 'o3']) await this.#add(id, 'object', { listen: '127.0.0.1:0' });
     for (let number = 1; number <= frontends; number += 1) {
-      const gitPort = await this.#takePort();
+      const gitPort = await takePort();
       this.#gitPorts.set(`f${number}`, gitPort);
       await this.#add(`f${number}`, 'frontend', { listen: '127.0.0.1:0', httpListen: `127.0.0.1:${gitPort}` });
     }
@@ -184,11 +182,5 @@ export class MetadataCluster {
   #holders(): Holders {
     const running = [...this.#processes.values()].filter(({ isRunning }) => isRunning);
     return connectionHolders(new Map(running.map(({ id, pid }) => [pid, id])));
-  }
-
-  async #takePort(): Promise<number> {
-    const port = await choosePort(systemRandom, this.#takenPorts);
-    this.#takenPorts.add(port);
-    return port;
   }
 }

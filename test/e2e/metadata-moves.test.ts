@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/base/units.ts';
-import { LmdbMetadataStore } from '../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../src/node/metadata/journaled-metadata-store.ts';
 import { NodeIntent } from '../../src/rpc/gen/stratum/v1/types.ts';
 import type { Topology } from '../../src/topology/topology.ts';
 import { smallDisk } from '../unit/store/small-disk.ts';
@@ -131,7 +131,7 @@ describe('metadata nodes that come and go while clients push and fetch', () => {
       return removed >= 40 ? true : undefined;
     });
     await cluster.stop('m1');
-    const store = LmdbMetadataStore.open(join(cluster.process('m1').dataDir, 'metadata'));
+    const store = await JournaledMetadataStore.open(join(cluster.process('m1').dataDir, 'metadata'));
     try {
       expect(store.read((reader) => [...reader.partitions()])).toEqual([]);
     } finally {

@@ -6,7 +6,7 @@ import type { Random } from '../../base/random.ts';
 import type { MetadataHandlers } from '../../client/metadata-handlers.ts';
 import type { MetadataServiceServer, ReplicationServiceServer } from '../../rpc/gen/stratum/v1/metadata.ts';
 import type { TopologySource } from '../../topology/topology.ts';
-import { LmdbMetadataStore } from './lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from './journaled-metadata-store.ts';
 import { metadataHandlers, metadataService } from './metadata-service.ts';
 import type { MetadataStore } from './metadata-store.ts';
 import { RefsCache } from './refs-cache.ts';
@@ -70,7 +70,7 @@ export class MetadataNode implements Part {
   async start(): Promise<void> {
     const { path, cachedRefsMax } = this.#options;
     const { topology, peers, authority, names, clock, random, log } = this.#modules;
-    const store = LmdbMetadataStore.open(path);
+    const store = await JournaledMetadataStore.open(path);
     const refs = new RefsCache(cachedRefsMax === undefined ? {} : { refsMax: cachedRefsMax });
     const replicas = new MetadataReplicas(this.#options, { store, topology, peers, authority, refs, clock, log });
     const handlers = metadataHandlers({ partitions: replicas.access, refs, names, random, clock, log });

@@ -35,6 +35,11 @@ export class RefsCache {
     return refs;
   }
 
+  /** A partition begins with another state: generations of before may name other refs now. */
+  clear(): void {
+    this.#entries.clear();
+  }
+
   /** A repository's refs have changed. */
   applied({ repoId, fromGeneration, toGeneration, refs }: RefsChange): void {
     const known = this.#entries.get(repoId);

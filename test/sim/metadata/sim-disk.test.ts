@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LmdbMetadataStore } from '../../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../../src/node/metadata/journaled-metadata-store.ts';
 import type { MetadataStore, StoreReader, StoreTransaction } from '../../../src/node/metadata/metadata-store.ts';
 import { SimProcess } from '../sim-process.ts';
 import { type SimRandom, simRandom } from '../sim-random.ts';
@@ -80,7 +80,7 @@ describe('the simulated disk', () => {
   it('answers as the store on LMDB does, whatever is done to it', async () => {
     for (let seed = 1; seed <= 8; seed += 1) {
       const folder = mkdtempSync(join(tmpdir(), 'stratum-sim-disk-'));
-      const real: MetadataStore = LmdbMetadataStore.open(folder);
+      const real: MetadataStore = await JournaledMetadataStore.open(folder);
       const { world, store } = simStore(seed);
       const random = simRandom(seed);
       try {

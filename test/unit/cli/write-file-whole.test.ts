@@ -1,9 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { lstat, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { lstat, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { writeFileWhole } from '../../../src/cli/write-file-whole.ts';
 
 let folder: string;
@@ -42,14 +42,12 @@ describe('writeFileWhole', () => {
   it('writes into what is no regular file, and never takes its place', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
-    const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let got = '';
-    reader.stdout.setEncoding('utf8').on('data', (text: string) => {
-      got += text;
-    });
+    // Both ends of it, so that what is written stays until it is read.
+    const reader = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    onTestFinished(() => reader.close());
     await writeFileWhole(pipe, content('through', ' the pipe'));
-    await once(reader, 'close');
-    expect(got).toBe('through the pipe');
+    const { buffer, bytesRead } = await reader.read(Buffer.alloc(100));
+    expect(buffer.toString('utf8', 0, bytesRead)).toBe('through the pipe');
     expect((await lstat(pipe)).isFIFO()).toBe(true);
   });
 

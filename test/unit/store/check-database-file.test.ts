@@ -1,7 +1,7 @@
 import { open as openFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LmdbMetadataStore } from '../../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../../src/node/metadata/journaled-metadata-store.ts';
 import { checkDatabaseFile } from '../../../src/store/check-database-file.ts';
 import { temporaryFolder } from '../node/metadata/sample-metadata.ts';
 
@@ -10,7 +10,7 @@ const pageBytes = 4_096;
 /** A closed database with some hundred pages. */
 async function database() {
   const folder = await temporaryFolder();
-  const store = LmdbMetadataStore.open(folder);
+  const store = await JournaledMetadataStore.open(folder);
   const writes = Array.from({ length: 2_000 }, (_, at) => ({ key: Buffer.from(`k${at}`), value: Buffer.alloc(100) }));
   await store.commit((to) => to.writeState(0, writes));
   await store.close();
@@ -27,7 +27,7 @@ describe('checkDatabaseFile', () => {
   it('lets a database be opened, and opened again', async () => {
     const { folder } = await database();
     checkDatabaseFile(folder);
-    const store = LmdbMetadataStore.open(folder);
+    const store = await JournaledMetadataStore.open(folder);
     await store.commit((to) => to.writeState(0, [{ key: Buffer.from('k'), value: Buffer.alloc(1) }]));
     await store.close();
     checkDatabaseFile(folder);
@@ -50,7 +50,7 @@ describe('checkDatabaseFile', () => {
   ])('finds %s, and the store says so instead of ending the process', async (_, damage, words) => {
     const { folder, file } = await database();
     await damage(file);
-    expect(() => LmdbMetadataStore.open(folder)).toThrow(
+    await expect(JournaledMetadataStore.open(folder)).rejects.toEqual(
       expect.objectContaining({ code: 'DATA_CORRUPT', message: expect.stringMatching(words) }),
     );
   });

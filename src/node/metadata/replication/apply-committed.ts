@@ -46,7 +46,8 @@ export function applyCommitted(partition: number, committedIndex: bigint, module
     } catch (error) {
       const refusal = asStratumError(error);
       // What cannot be read here can be read elsewhere; all else comes to the same on every replica.
-      if (guarded.failure !== undefined || hasCode(refusal, 'DATA_CORRUPT')) throw refusal;
+      const isMachine = error instanceof RangeError; // Memory or stack that ran out, here and perhaps nowhere else.
+      if (guarded.failure !== undefined || isMachine || hasCode(refusal, 'DATA_CORRUPT')) throw refusal;
       if (hasCode(refusal, 'INTERNAL'))
         log.error({ partition, error: explain(error) }, 'an operation could not be judged');
       disk.state.apply(position, []);

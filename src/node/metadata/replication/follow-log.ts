@@ -4,27 +4,23 @@ import type { PartitionAppend } from '../../../rpc/gen/stratum/v1/metadata.ts';
 import { checkRecord } from './log-record.ts';
 import type { PartitionDisk } from './partition-disk.ts';
 
-/** An index behind every entry that a log can have: what a replica holds is of another history and has to be copied anew. */
-export const behindEveryLog = 2n ** 63n - 1n;
-
 /**
- * How a primary's entries go with a follower's log: they fit; the primary has to go on after another entry; or the follower
- * has to copy the partition, because the primary's log does not reach back to what it has, or because what it has
- * applied is not what the primary has at that place. That can be after an accepted loss alone.
+ * How a primary's entries go with a follower's log: they fit; the primary has to go on after another entry; the follower
+ * has to copy the partition, because the primary's log does not reach back to what it has; or what it has applied is not what
+ * the primary has at that place. What is applied is committed, so then the primary's disk has lost it, or an operator has
+ * accepted its loss: the follower gives up nothing of it on a primary's word.
  */
-export type Fit = 'fits' | 'copy' | { readonly goOnAfter: bigint };
+export type Fit = 'fits' | 'copy' | 'foreign' | { readonly goOnAfter: bigint };
 
 export function fitOf({ log, state }: PartitionDisk, append: PartitionAppend): Fit {
   const { previousIndex, previousEpoch, snapshotRequired } = append;
   const epoch = log.epochAt(previousIndex);
-  if (epoch === previousEpoch && previousIndex !== behindEveryLog) {
-    return snapshotRequired ? { goOnAfter: previousIndex } : 'fits';
-  }
+  if (epoch === previousEpoch) return snapshotRequired ? { goOnAfter: previousIndex } : 'fits';
   // What is before the base cannot be compared any more, the base itself can.
   if (previousIndex < log.base.index) return { goOnAfter: log.base.index };
+  if (previousIndex <= state.position.index) return 'foreign';
   if (snapshotRequired) return 'copy';
   if (epoch === undefined) return { goOnAfter: log.last.index };
-  if (previousIndex <= state.position.index) return 'copy';
   return { goOnAfter: largerOf(log.firstOfEpochAt(previousIndex) - 1n, state.position.index) };
 }
 

@@ -89,7 +89,7 @@ export class LocalPartitions implements PartitionAccess {
       count += replica.waitingCount;
       waitingBytes += replica.waitingBytes;
     }
-    if (waitingBytes === 0 || (count < waitingMax && waitingBytes + bytes <= waitingBytesMax)) return;
+    if (count === 0 || (count < waitingMax && waitingBytes + bytes <= waitingBytesMax)) return;
     const message = `this metadata node has ${count} operations (${waitingBytes} bytes) waiting`;
     throw new StratumError('OVERLOADED', message, { retryAfterMs }, { hint: 'try again in a moment' });
   }

@@ -11,8 +11,6 @@ export class MemberProgress {
   nextIndex: bigint;
   /** It has been asked up to where its log is the primary's, and has not answered yet; until then there is no use in sending more. */
   isAsked = false;
-  /** What it holds is of another history: it is told to copy the partition. */
-  isForeign = false;
   /** When the latest beacon that it has acknowledged was sent. */
   leaseFromMs = Number.NEGATIVE_INFINITY;
   /** When it last answered in this term, or the term's begin. */

@@ -167,7 +167,7 @@ export class MetadataReplicas implements Part {
         const { partition, epoch } = append;
         const replica = this.#replicas.get(partition);
         if (replica !== undefined) return replica.handleAppend(append, sender);
-        return signedAck({ partition, epoch, result: AppendResult.NOT_NOW, index: 0n });
+        return signedAck({ partition, epoch, result: AppendResult.NOT_NOW, index: 0n, appliedIndex: 0n });
       }),
     );
     return { generation: this.#options.generationId, acks };

@@ -15,6 +15,7 @@ import type { SubmitOptions } from '../partition-access.ts';
 import type { RefsCache } from '../refs-cache.ts';
 import type { StateReader } from '../state.ts';
 import type { Operation } from '../state-machine/applied.ts';
+import { AcknowledgedLease, type Sender } from './acknowledged-lease.ts';
 import { applyCommitted } from './apply-committed.ts';
 import { fitOf, takeEntries } from './follow-log.ts';
 import { encodeRecord, type LogPosition } from './log-record.ts';
@@ -25,21 +26,8 @@ import { PrimaryTerm } from './primary-term.ts';
 import type { LogRetention } from './replica-log.ts';
 import { checkAppend, checkBeacon, signedAck, signedBeacon, signedBeaconAck } from './replication-messages.ts';
 import type { ReplicationTimings } from './replication-timings.ts';
+import { assertUncommittedRoom } from './uncommitted-room.ts';
 import { type OperationResult, WaitingOperations } from './waiting-operations.ts';
-
-/** Who speaks: a node and the process of it. */
-export interface Sender {
-  readonly nodeId: string;
-  readonly generation: bigint;
-}
-
-/** The beacon that a replica acknowledged last. */
-interface AcknowledgedBeacon {
-  readonly atMs: number;
-  /** Undefined for what a process before this one may have acknowledged. */
-  readonly sender: Sender | undefined;
-  readonly epoch: bigint;
-}
 
 /** Values of a replica. */
 export interface PartitionReplicaOptions {
@@ -76,8 +64,7 @@ export class PartitionReplica {
   #assignment: Partition | undefined;
   #term: PrimaryTerm | undefined;
   #committedIndex: bigint;
-  /** The beacon that was acknowledged last: who sent it may serve for a lease from then on. */
-  #acknowledged: AcknowledgedBeacon;
+  readonly #lease: AcknowledgedLease;
   /** The last beacon of a primary that hears others. */
   #heardMs = Number.NEGATIVE_INFINITY;
   #followedMs = Number.NEGATIVE_INFINITY;
@@ -85,6 +72,7 @@ export class PartitionReplica {
   #isFenced = false;
   #isReplacing = false;
   #broken: StratumError | undefined;
+  #foreignEpoch = 0n;
   #isApplying = false;
   #isAbandoned = false;
 
@@ -101,8 +89,7 @@ export class PartitionReplica {
     });
     this.disk.open();
     this.#committedIndex = this.disk.state.position.index;
-    // What this node's last process has acknowledged is not known any more: as if it had been just now.
-    this.#acknowledged = { atMs: clock.monotonicMs(), sender: undefined, epoch: 0n };
+    this.#lease = new AcknowledgedLease(clock.monotonicMs());
   }
 
   get partition(): number {
@@ -127,14 +114,12 @@ export class PartitionReplica {
     return Math.max(this.#heardMs, this.#followedMs);
   }
 
-  /** Operations that are not committed yet, whether or not their callers still wait, and callers of a deposed primary. */
   get waitingCount(): number {
-    return Math.max(this.#waiting.count, Number(this.disk.log.last.index - this.#committedIndex));
+    return this.#waiting.count;
   }
 
-  /** The same in bytes. */
   get waitingBytes(): number {
-    return Math.max(this.#waiting.bytes, this.disk.log.pendingBytes);
+    return this.#waiting.bytes;
   }
 
   /** Resolves when no operation waits for its outcome here. */
@@ -197,6 +182,7 @@ export class PartitionReplica {
     // becomes the primary.
     const isTried = disk.log.durableIndex < disk.log.last.index || this.#term?.members.size === 0;
     if (disk.error !== undefined && isTried) throw disk.error;
+    assertUncommittedRoom(this.partition, disk.log, this.#committedIndex, bytes);
     const epoch = this.#term?.epoch ?? 0n;
     const index = disk.log.last.index + 1n;
     const atMs = BigInt(this.#modules.clock.nowMs());
@@ -212,7 +198,7 @@ export class PartitionReplica {
     const { partition, epoch } = append;
     const { disk } = this;
     const answer = (result: AppendResult, index = 0n, answerEpoch = epoch) =>
-      signedAck({ partition, epoch: answerEpoch, result, index });
+      signedAck({ partition, epoch: answerEpoch, result, index, appliedIndex: disk.state.position.index });
     checkAppend(append);
     if (epoch < disk.epoch) return answer(AppendResult.STALE, 0n, disk.epoch);
     if (!this.#accepts(epoch, sender) || this.#isReplacing || this.#broken !== undefined) {
@@ -221,9 +207,13 @@ export class PartitionReplica {
     this.#meet(epoch);
     const fit = disk.isPartial ? 'copy' : fitOf(disk, append);
     if (typeof fit === 'object') return answer(AppendResult.MISMATCH, fit.goOnAfter);
+    if (fit === 'copy') {
+      this.#modules.onSnapshotNeeded(partition);
+      return answer(AppendResult.NOT_NOW);
+    }
     const matched = fit === 'fits' ? takeEntries(disk, append) : undefined;
     if (matched === undefined) {
-      this.#modules.onSnapshotNeeded(partition);
+      this.#tellForeign(append, sender);
       return answer(AppendResult.NOT_NOW);
     }
     this.#learnCommitted(smallerOf(append.committedIndex, matched));
@@ -240,7 +230,7 @@ export class PartitionReplica {
     const { partition, epoch, committedIndex, committedEpoch } = beacon;
     const { disk } = this;
     if (beacon.relinquished) {
-      this.#released(epoch, sender);
+      if (this.#lease.release(sender, epoch)) this.#term?.waitNoLonger();
       return signedBeaconAck({ partition, epoch, accepted: true });
     }
     if (epoch < disk.epoch || !this.#accepts(epoch, sender)) {
@@ -248,7 +238,7 @@ export class PartitionReplica {
     }
     this.#meet(epoch);
     const nowMs = this.#modules.clock.monotonicMs();
-    this.#acknowledged = { atMs: nowMs, sender, epoch };
+    this.#lease.acknowledge(sender, epoch, nowMs);
     if (!beacon.unheard) this.#heardMs = nowMs;
     if (!this.#isReplacing && disk.log.epochAt(committedIndex) === committedEpoch) this.#learnCommitted(committedIndex);
     return signedBeaconAck({ partition, epoch, accepted: true });
@@ -257,7 +247,9 @@ export class PartitionReplica {
   /** The primary's beacon; undefined when it had better be silent. */
   beacon(): PartitionBeacon | undefined {
     const { term } = this;
-    if (term === undefined || this.#broken !== undefined || this.#isOnlyDiskThatFails()) return undefined;
+    if (term === undefined || term.lacksEntries || this.#broken !== undefined || this.#isOnlyDiskThatFails()) {
+      return undefined;
+    }
     const committedIndex = this.#committedIndex;
     return signedBeacon({
       partition: this.partition,
@@ -288,6 +280,7 @@ export class PartitionReplica {
       const position = await fill();
       await this.disk.begin(position);
       this.#committedIndex = position.index;
+      this.#modules.refs.clear();
       this.#waiting.abandon(`partition ${this.partition} was copied anew`);
     } finally {
       this.#isReplacing = false;
@@ -321,13 +314,12 @@ export class PartitionReplica {
   #newTerm(assignment: Partition): PrimaryTerm {
     const { authority, clock, log, topology, timings, stopping } = this.#modules;
     const { nodeId } = this.#options;
-    const { atMs, sender } = this.#acknowledged;
     log.info({ partition: assignment.id, epoch: assignment.epoch }, 'this node is the primary of a partition');
     // Before the first epoch nobody can have served. A process that has acknowledged nobody yet knows of no one's lease.
     const isFirst = assignment.epoch === 1n;
-    const waitUntilMs = isFirst ? Number.NEGATIVE_INFINITY : atMs + timings().leaseWaitMs;
+    const waitUntilMs = isFirst ? Number.NEGATIVE_INFINITY : this.#lease.atMs + timings().leaseWaitMs;
     return new PrimaryTerm(
-      { nodeId, assignment, waitUntilMs, knowsLeases: isFirst || sender !== undefined },
+      { nodeId, assignment, waitUntilMs, knowsLeases: isFirst || this.#lease.isKnown },
       {
         log: this.disk.log,
         authority,
@@ -342,22 +334,20 @@ export class PartitionReplica {
     );
   }
 
-  /**
-   * A primary has given its lease back. Only the one that was acknowledged last, and only for an epoch that is not
-   * older: the message may be late, and its sender the primary again.
-   */
-  #released(epoch: bigint, { nodeId, generation }: Sender): void {
-    const { sender, epoch: acknowledgedEpoch } = this.#acknowledged;
-    if (sender?.nodeId !== nodeId || sender.generation !== generation || epoch < acknowledgedEpoch) return;
-    this.#acknowledged = { ...this.#acknowledged, atMs: Number.NEGATIVE_INFINITY };
-    this.#term?.waitNoLonger();
-  }
-
   /** Others have written what this node cannot: one of them should be the primary. */
   #isOnlyDiskThatFails(): boolean {
     const { error, log } = this.disk;
     if (error === undefined || this.#term === undefined) return false;
     return [...this.#term.members.values()].some(({ matchIndex = 0n }) => matchIndex > log.durableIndex);
+  }
+
+  /** Once an epoch: the primary asks again and again. */
+  #tellForeign({ epoch, previousIndex }: PartitionAppend, { nodeId: from }: Sender): void {
+    if (this.#foreignEpoch === epoch) return;
+    this.#foreignEpoch = epoch;
+    const what =
+      'the primary has other entries than those that are applied here; keeps them, and stays out of the in-sync set';
+    this.#modules.log.error({ partition: this.partition, epoch, previousIndex, from }, what);
   }
 
   /** Whether a sender can be the primary of an epoch, as far as is known here. */

@@ -1,20 +1,23 @@
 import { largerOf, smallerOf } from '../../../base/bigint-order.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { withDeadline } from '../../../base/deadline.ts';
-import { asStratumError, hasCode, StratumError } from '../../../base/errors.ts';
+import { asStratumError, hasCode, type StratumError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
 import { AppendResult, type PartitionAck, type PartitionAppend } from '../../../rpc/gen/stratum/v1/metadata.ts';
 import type { Partition, Topology } from '../../../topology/topology.ts';
-import { behindEveryLog } from './follow-log.ts';
 import { nextInSync } from './in-sync-choice.ts';
 import { MemberProgress } from './member-progress.ts';
 import type { PartitionAuthority } from './partition-authority.ts';
 import type { ReplicaLog } from './replica-log.ts';
 import { signedAppend } from './replication-messages.ts';
 import type { ReplicationTimings } from './replication-timings.ts';
+import { insufficientReplicas, justChanged, lossOfEntries } from './serving-refusals.ts';
 
 /** After a refusal that will pass by itself, a replica is asked again. */
 const notNowPauseMs = 100;
+
+/** A replica of another history is asked again after this: somebody may have emptied it. */
+const foreignPauseMs = 5_000;
 
 /** What a term begins with. */
 export interface PrimaryTermOptions {
@@ -65,6 +68,8 @@ export class PrimaryTerm {
   #waitUntilMs: number;
   #knowsLeases: boolean;
   #hasServed = false;
+  #isTakenOver = false;
+  #lacksUpTo = 0n;
   #assignment: Partition;
   #members = new Map<string, MemberProgress>();
   /** Proposed for the in-sync set in this epoch, and not refused for certain. */
@@ -141,9 +146,17 @@ export class PrimaryTerm {
   /** Why nothing is served now; undefined when it is. The caller's read or append follows in the same step. */
   refusal(): StratumError | undefined {
     const nowMs = this.#modules.clock.monotonicMs();
+    if (this.lacksEntries) return lossOfEntries(this.#assignment.id, this.#lacksUpTo, this.#modules.log.last.index);
     const silent = this.#silentMembers(nowMs);
-    if (silent.length > 0) return this.#insufficient(silent);
-    const isTakenOver = this.#modules.committedIndex() >= this.#startIndex;
+    if (silent.length > 0) {
+      const count = { required: this.maximalInSync().size, silent };
+      return insufficientReplicas(this.#assignment.id, count, {
+        members: this.#members,
+        topology: this.#modules.topology(),
+      });
+    }
+    this.#isTakenOver ||= this.#modules.committedIndex() >= this.#startIndex && this.#isKnownToAll();
+    const isTakenOver = this.#isTakenOver;
     if (isTakenOver && !this.#knowsLeases) {
       this.#knowsLeases = true;
       if (this.#members.size > 0) this.#waitUntilMs = nowMs + this.#modules.timings().leaseWaitMs;
@@ -153,11 +166,7 @@ export class PrimaryTerm {
       this.#hasServed = true;
       return undefined;
     }
-    const what = `partition ${this.#assignment.id}`;
-    const why = isWaiting
-      ? 'the lease of the primary before it may still hold'
-      : 'its in-sync replicas take over its log';
-    return new StratumError('NOT_READY', `the primary of ${what} has just changed: ${why}`, { what });
+    return justChanged(this.#assignment.id, isWaiting);
   }
 
   /** What a replica lacks; undefined when nothing, or when it is to be left alone for now. */
@@ -167,10 +176,9 @@ export class PrimaryTerm {
     if (member === undefined || member.isAsked || clock.monotonicMs() < member.retryAtMs) return undefined;
     if (member.matchIndex !== undefined && member.nextIndex > log.last.index) return undefined;
     const { index: baseIndex } = log.base;
-    const snapshotRequired = member.isForeign || member.nextIndex <= baseIndex;
+    const snapshotRequired = member.nextIndex <= baseIndex;
     // With a snapshot it is the first entry that the replica has to have for the log to reach back to it.
-    const reachesTo = member.isForeign ? behindEveryLog : baseIndex;
-    const previousIndex = snapshotRequired ? reachesTo : member.nextIndex - 1n;
+    const previousIndex = snapshotRequired ? baseIndex : member.nextIndex - 1n;
     const records = snapshotRequired ? [] : log.slice(member.nextIndex, bytesMax);
     if (member.matchIndex === undefined || snapshotRequired) member.isAsked = true;
     else member.nextIndex += BigInt(records.length);
@@ -200,9 +208,9 @@ export class PrimaryTerm {
       member.lost();
       return false;
     }
+    if (ack.appliedIndex > log.last.index) return this.#isBeyond(member, ack);
     switch (ack.result) {
       case AppendResult.DURABLE:
-        if (ack.index > log.last.index) return false;
         member.heardMs = nowMs;
         member.lastError = undefined;
         member.matched(ack.index, nowMs);
@@ -210,11 +218,8 @@ export class PrimaryTerm {
         return true;
       case AppendResult.MISMATCH:
         member.mismatched(smallerOf(ack.index, log.last.index));
-        // It holds what this log never had: entries that an accepted loss has given up.
-        member.isForeign = ack.index > log.last.index;
         return true;
       default:
-        member.isForeign = false;
         member.lost();
         member.retryAtMs = nowMs + notNowPauseMs;
         return false;
@@ -229,6 +234,11 @@ export class PrimaryTerm {
     member.heardMs = this.#modules.clock.monotonicMs();
     member.leaseFromMs = Math.max(member.leaseFromMs, sentMs);
     member.lastError = undefined;
+  }
+
+  /** Whether an in-sync replica has applied what this node does not have: its disk has lost it, and it must not serve. */
+  get lacksEntries(): boolean {
+    return this.#lacksUpTo > 0n;
   }
 
   /** An append to a replica was not answered. */
@@ -247,6 +257,7 @@ export class PrimaryTerm {
 
   /** Commits what every member of the maximal in-sync set has on disk by now. */
   advance(): void {
+    if (this.lacksEntries) return;
     const { log, committedIndex, commit } = this.#modules;
     let index = log.durableIndex;
     for (const nodeId of this.maximalInSync()) {
@@ -265,7 +276,7 @@ export class PrimaryTerm {
     for (const member of this.#members.values()) {
       if (member.matchIndex === log.last.index) member.behindSinceMs = nowMs;
     }
-    if (this.#proposing !== undefined || nowMs < this.#proposeAtMs) return;
+    if (this.lacksEntries || this.#proposing !== undefined || nowMs < this.#proposeAtMs) return;
     const committed = committedIndex();
     const inSync = nextInSync(
       {
@@ -287,6 +298,42 @@ export class PrimaryTerm {
     if (inSync === undefined && !raisesEpoch) return;
     this.#proposing = this.#propose(inSync ?? this.#assignment.inSync, raisesEpoch).finally(() => {
       this.#proposing = undefined;
+    });
+  }
+
+  /**
+   * What a replica has applied is committed, and a primary has all that is committed: with an in-sync one beyond it, it is this
+   * disk that has lost something. Another one has what an accepted loss has given up, and is left alone.
+   */
+  #isBeyond(member: MemberProgress, { appliedIndex }: PartitionAck): false {
+    const { log, logger, clock } = this.#modules;
+    const fields = {
+      partition: this.#assignment.id,
+      replica: member.nodeId,
+      applied: appliedIndex,
+      last: log.last.index,
+    };
+    member.matchIndex = undefined;
+    member.isAsked = false;
+    member.retryAtMs = clock.monotonicMs() + foreignPauseMs;
+    if (!this.maximalInSync().has(member.nodeId)) {
+      logger.warn(
+        fields,
+        'a replica has applied what this partition has given up: start its node with an empty data folder',
+      );
+      return false;
+    }
+    if (!this.lacksEntries)
+      logger.error(fields, 'an in-sync replica has applied entries that this primary does not have');
+    this.#lacksUpTo = appliedIndex;
+    return false;
+  }
+
+  /** Whether every other member of the in-sync set has been seen, in this term, to have what this node began it with. */
+  #isKnownToAll(): boolean {
+    return [...this.maximalInSync()].every((nodeId) => {
+      const { matchIndex = -1n } = this.#members.get(nodeId) ?? {};
+      return nodeId === this.#nodeId || (this.#counts(nodeId) && matchIndex >= this.#startIndex);
     });
   }
 
@@ -351,25 +398,5 @@ export class PrimaryTerm {
         'the in-sync set was not changed',
       );
     }
-  }
-
-  #insufficient(silent: readonly string[]): StratumError {
-    const { nodes } = this.#modules.topology();
-    const required = this.maximalInSync().size;
-    const failures = silent.map((nodeId) => ({
-      nodeId,
-      endpoint: nodes.get(nodeId)?.address ?? '',
-      attempt: 1,
-      error:
-        this.#members.get(nodeId)?.lastError ??
-        new StratumError('NOT_READY', 'it has not been heard yet', { what: nodeId }),
-    }));
-    const { id } = this.#assignment;
-    return new StratumError(
-      'INSUFFICIENT_REPLICAS',
-      `partition ${id}: ${required - silent.length} of ${required} in-sync replicas answer (not ${silent.join(', ')})`,
-      { required, achieved: required - silent.length, nodes: failures },
-      { hint: `start the metadata nodes that are missing; \`stratum partition show ${id}\` tells more` },
-    );
   }
 }

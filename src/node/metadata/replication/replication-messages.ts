@@ -1,6 +1,5 @@
 import { StratumError } from '../../../base/errors.ts';
 import type {
-  AppendResult,
   BeaconAck,
   PartitionAck,
   PartitionAppend,
@@ -17,12 +16,7 @@ export function signedAppend(append: Unsigned<PartitionAppend>): PartitionAppend
   return { ...append, checksum: appendChecksum(append) };
 }
 
-export function signedAck(ack: {
-  partition: number;
-  epoch: bigint;
-  result: AppendResult;
-  index: bigint;
-}): PartitionAck {
+export function signedAck(ack: Unsigned<PartitionAck>): PartitionAck {
   return { ...ack, checksum: ackChecksum(ack) };
 }
 
@@ -73,8 +67,8 @@ function appendChecksum(append: Unsigned<PartitionAppend>): number {
   return checksumOf(partition, epoch, previousIndex, previousEpoch, records.length, committedIndex, snapshotRequired);
 }
 
-function ackChecksum({ partition, epoch, result, index }: Unsigned<PartitionAck>): number {
-  return checksumOf(partition, epoch, result, index);
+function ackChecksum({ partition, epoch, result, index, appliedIndex }: Unsigned<PartitionAck>): number {
+  return checksumOf(partition, epoch, result, index, appliedIndex);
 }
 
 function beaconChecksum(beacon: Unsigned<PartitionBeacon>): number {

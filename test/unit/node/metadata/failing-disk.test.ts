@@ -12,7 +12,7 @@ describe('a metadata node whose disk takes no more', () => {
     const path = join(folder, 'store');
     const child = await bundledChild('push-until-refused.ts', folder);
     // A file of limited length fails in the middle of a write as a full disk does.
-    const limited = ['-c', 'ulimit -f 3000; exec "$0" "$@"', process.execPath, child, path];
+    const limited = ['-c', 'ulimit -f 12000; exec "$0" "$@"', process.execPath, child, path];
     const { stdout } = await promisify(execFile)('sh', limited);
     const report: RefusalReport = JSON.parse(stdout);
     expect(report).toEqual({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../../src/base/errors.ts';
 import { prepare } from '../memory-disk.ts';
 import { recordAt, recordsFrom } from './sample-records.ts';
-import { assigned, hears, leaseMs, process2, sampleReplica, servingReplica } from './sample-replica.ts';
+import { assigned, leaseMs, sampleReplica } from './sample-replica.ts';
 import { held, placed, replicaOf, sampleCluster } from './sample-replicas.ts';
 
 const refusal = new StratumError('INVALID_ARGUMENT', 'no', { field: 'x', reason: 'no', expected: 'y' });
@@ -25,7 +25,7 @@ async function cluster(partitions: number) {
 }
 
 describe('a partition that goes on with a replica that lacked entries', () => {
-  it('takes back whoever is beyond it only with what it has itself', async () => {
+  it('does not count whoever is beyond it, serves on, and deletes nothing there', async () => {
     const { of, see, run, create, count } = await cluster(1);
     await create('m1', ['a/1', 'a/2']);
     await run(leaseMs);
@@ -41,10 +41,30 @@ describe('a partition that goes on with a replica that lacked entries', () => {
     see(forced, 'm1');
     of('m1').isCut = false;
     await run(6 * leaseMs);
-    const positions = ['m1', 'm3'].map((id) => replicaOf(of(id), 0).disk.state.position);
-    expect(positions[0]).toEqual(positions[1]);
-    expect(['m1', 'm3'].map((id) => count(id, 0))).toEqual([4, 4]);
-    expect(replicaOf(of('m3'), 0).term?.members.get('m1')?.matchIndex).toBe(positions[1]?.index);
+    expect(replicaOf(of('m3'), 0).term?.members.get('m1')?.matchIndex).toBeUndefined();
+    expect(replicaOf(of('m3'), 0).refusal()).toBeUndefined();
+    expect(of('m3').authority.asked.filter(({ partition }) => partition.inSync.includes('m1'))).toEqual([]);
+    expect(['m1', 'm3'].map((id) => count(id, 0))).toEqual([6, 4]);
+  });
+});
+
+describe('a primary whose store has come back with nothing', () => {
+  it('serves nothing, not even for a moment, gives up its beacons, and the others keep what they have', async () => {
+    const { of, see, run, create, count } = await cluster(1);
+    // m3 has nothing, and the coordinators count on its having everything.
+    of('m3').isCut = true;
+    await create('m1', ['a/1', 'a/2', 'a/3']);
+    await run(2 * leaseMs);
+    of('m3').isCut = false;
+    const next = placed([held(2n, 'm3', { inSync: ['m3', 'm1', 'm2'] })]);
+    for (const id of ['m1', 'm2', 'm3']) see(next, id);
+    for (let step = 0; step < 40; step += 1) {
+      await run(leaseMs / 5);
+      expect(() => of('m3').replicas.access.read(0, () => undefined)).toThrow();
+    }
+    expect(replicaOf(of('m3'), 0).refusal()).toMatchObject({ code: 'DATA_CORRUPT' });
+    expect(replicaOf(of('m3'), 0).beacon()).toBeUndefined();
+    expect(['m1', 'm2'].map((id) => count(id, 0))).toEqual([3, 3]);
   });
 });
 
@@ -87,22 +107,5 @@ describe('a replica that is taken away', () => {
     await cleared;
     clock.advance(1);
     expect(clock.pendingTimers()).toBe(0);
-  });
-});
-
-describe('a primary whose entries nobody takes', () => {
-  it('counts those whose callers have gone', async () => {
-    const sample = await servingReplica(5n, { inSync: ['m1', 'm2'], replicas: ['m1', 'm2'] });
-    const before = sample.replica.waitingBytes;
-    for (let at = 0; at < 20; at += 1) {
-      hears(sample, process2);
-      const caller = new AbortController();
-      const submitted = sample.submit(`a/${at}`, caller.signal);
-      caller.abort(new Error('too late'));
-      await expect(submitted).rejects.toThrow('too late');
-      await sample.memory.sync();
-    }
-    expect(sample.replica.waitingCount).toBeGreaterThanOrEqual(20);
-    expect(sample.replica.waitingBytes).toBeGreaterThan(before + 20 * 60);
   });
 });

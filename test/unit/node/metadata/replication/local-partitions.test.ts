@@ -18,7 +18,7 @@ async function sample(options: Parameters<typeof sampleCluster>[1] = {}) {
 describe('the partitions of a node', () => {
   it.each([
     ['operations', { waitingMax: 3 }],
-    ['bytes', { waitingBytesMax: 210 }],
+    ['bytes', { waitingBytesMax: 30 }],
   ])('refuse more than their bound of %s together, and take new ones when there is room again', async (_, options) => {
     const { submit, everyDisk } = await sample(options);
     const accepted = [0, 1, 0].map((partition, at) => submit('m1', partition, `a/${at}`));

@@ -47,7 +47,7 @@ describe('a primary that is alone', () => {
     const created = submit('a/1');
     await memory.beginSync();
     await settled();
-    expect([replica.read(count), replica.waitingCount, replica.waitingBytes]).toEqual([0, 1, 68]);
+    expect([replica.read(count), replica.waitingCount, replica.waitingBytes]).toEqual([0, 1, 10]);
     await memory.sync();
     expect(replica.read(count)).toBe(1);
     await expect(created).resolves.toMatchObject({ name: 'a/1' });

@@ -59,7 +59,9 @@ function link() {
   );
   const sent = () => requests.map(({ request }) => request.appends.map(({ partition }) => partition));
   const acks = (partitions: readonly number[]) =>
-    partitions.map((partition) => signedAck({ partition, epoch: 5n, result: AppendResult.DURABLE, index: 1n }));
+    partitions.map((partition) =>
+      signedAck({ appliedIndex: 0n, partition, epoch: 5n, result: AppendResult.DURABLE, index: 1n }),
+    );
   const answer = async (at = requests.length - 1) => {
     const partitions = sent()[at] ?? [];
     for (const partition of partitions) lacks.delete(partition);
@@ -118,7 +120,7 @@ describe('PeerLink', () => {
       (call: ReturnType<typeof link>) =>
         call.requests[0]?.answer({
           generation: 1n,
-          acks: [{ partition: 0, epoch: 5n, result: AppendResult.DURABLE, index: 9n, checksum: 0 }],
+          acks: [{ partition: 0, epoch: 5n, result: AppendResult.DURABLE, index: 9n, appliedIndex: 0n, checksum: 0 }],
         }),
     ],
     ['is not answered', (call: ReturnType<typeof link>) => call.clock.advance(5_000)],

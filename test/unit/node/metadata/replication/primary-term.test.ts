@@ -130,7 +130,11 @@ describe('what a primary commits', () => {
   it('does not rest on an acknowledgement of another epoch', async () => {
     const sample = await servingReplica(5n, twoInSync);
     const index = await submitted(sample);
-    termOf(sample).acknowledged('m2', 1n, signedAck({ partition, epoch: 4n, result: AppendResult.DURABLE, index }));
+    termOf(sample).acknowledged(
+      'm2',
+      1n,
+      signedAck({ appliedIndex: 0n, partition, epoch: 4n, result: AppendResult.DURABLE, index }),
+    );
     expect(sample.replica.committedIndex).toBe(0n);
   });
 
@@ -186,7 +190,11 @@ describe('what a primary sends', () => {
     expect(term.appendFor('m2', 1_000)).toMatchObject({ previousIndex: 1n, previousEpoch: 5n, records: [] });
     expect(term.appendFor('m2', 1_000)).toBeUndefined();
     // Of the term before: it says nothing of this one, and the question may be lost.
-    term.acknowledged('m2', 1n, signedAck({ partition, epoch: 5n, result: AppendResult.DURABLE, index: 1n }));
+    term.acknowledged(
+      'm2',
+      1n,
+      signedAck({ appliedIndex: 0n, partition, epoch: 5n, result: AppendResult.DURABLE, index: 1n }),
+    );
     expect(term.members.get('m2')?.matchIndex).toBeUndefined();
     expect(term.appendFor('m2', 1_000)).toBeDefined();
   });
@@ -195,7 +203,7 @@ describe('what a primary sends', () => {
     const sample = await servingReplica();
     for (const name of ['a/1', 'a/2', 'a/3']) await submitted(sample, name);
     matches(sample, process2, 3n);
-    const mismatch = signedAck({ partition, epoch: 5n, result: AppendResult.MISMATCH, index: 1n });
+    const mismatch = signedAck({ appliedIndex: 0n, partition, epoch: 5n, result: AppendResult.MISMATCH, index: 1n });
     expect(termOf(sample).acknowledged('m2', 1n, mismatch)).toBe(true);
     expect(termOf(sample).appendFor('m2', 1_000)).toMatchObject({ previousIndex: 1n });
     matches(sample, process3, 3n);
@@ -205,7 +213,7 @@ describe('what a primary sends', () => {
   it('is nothing for a moment to a replica that cannot take it now', async () => {
     const sample = await servingReplica();
     await submitted(sample);
-    const notNow = signedAck({ partition, epoch: 5n, result: AppendResult.NOT_NOW, index: 0n });
+    const notNow = signedAck({ appliedIndex: 0n, partition, epoch: 5n, result: AppendResult.NOT_NOW, index: 0n });
     expect(termOf(sample).acknowledged('m2', 1n, notNow)).toBe(false);
     expect(termOf(sample).appendFor('m2', 1_000)).toBeUndefined();
     sample.clock.advance(100);

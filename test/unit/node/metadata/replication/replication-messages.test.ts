@@ -36,7 +36,11 @@ const messages = [
     }),
     checkAppend,
   ),
-  sealed('acknowledgement', signedAck({ partition: 3, epoch: 7n, result: AppendResult.DURABLE, index: 21n }), checkAck),
+  sealed(
+    'acknowledgement',
+    signedAck({ appliedIndex: 0n, partition: 3, epoch: 7n, result: AppendResult.DURABLE, index: 21n }),
+    checkAck,
+  ),
   sealed(
     'beacon',
     signedBeacon({

@@ -1,6 +1,7 @@
 import { RefsCache } from '../../../../../src/node/metadata/refs-cache.ts';
+import type { Sender } from '../../../../../src/node/metadata/replication/acknowledged-lease.ts';
 import type { ProposedChange } from '../../../../../src/node/metadata/replication/partition-authority.ts';
-import { PartitionReplica, type Sender } from '../../../../../src/node/metadata/replication/partition-replica.ts';
+import { PartitionReplica } from '../../../../../src/node/metadata/replication/partition-replica.ts';
 import type { PrimaryTerm } from '../../../../../src/node/metadata/replication/primary-term.ts';
 import type { LogRetention } from '../../../../../src/node/metadata/replication/replica-log.ts';
 import {
@@ -138,7 +139,7 @@ export function termOf({ replica }: Pick<SampleReplica, 'replica'>): PrimaryTerm
 /** Another replica has everything on its disk up to an index. */
 export function matches(sample: SampleReplica, { nodeId, generation }: Sender, index: bigint): void {
   const term = termOf(sample);
-  const ack = signedAck({ partition, epoch: term.epoch, result: AppendResult.DURABLE, index });
+  const ack = signedAck({ appliedIndex: 0n, partition, epoch: term.epoch, result: AppendResult.DURABLE, index });
   term.acknowledged(nodeId, generation, ack);
 }
 

@@ -19,7 +19,7 @@ describe('AppendEntries', () => {
   it('carries entries and answers as they are, with the checksums that they were made with', async () => {
     const received: AppendEntriesRequest[] = [];
     const acks = [1, 2].map((partition) =>
-      signedAck({ partition, epoch: 5n, result: AppendResult.DURABLE, index: 2n ** 60n }),
+      signedAck({ appliedIndex: 0n, partition, epoch: 5n, result: AppendResult.DURABLE, index: 2n ** 60n }),
     );
     const peer = await remotePeer({
       appendEntries: async (got) => {

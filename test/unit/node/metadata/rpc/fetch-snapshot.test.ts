@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../../src/base/errors.ts';
-import { LmdbMetadataStore } from '../../../../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../../../../src/node/metadata/journaled-metadata-store.ts';
 import { encodeHeader } from '../../../../../src/node/metadata/replication/partition-header.ts';
 import { readSnapshot, writeSnapshot } from '../../../../../src/node/metadata/replication/snapshot-transfer.ts';
 import type { FetchSnapshotRequest } from '../../../../../src/rpc/gen/stratum/v1/metadata.ts';
@@ -12,8 +12,8 @@ const applied = { index: 40n, epoch: 4n };
 describe('FetchSnapshot', () => {
   it('brings a partition from one disk to another', async () => {
     const [source, copy] = [
-      LmdbMetadataStore.open(await temporaryFolder()),
-      LmdbMetadataStore.open(await temporaryFolder()),
+      await JournaledMetadataStore.open(await temporaryFolder()),
+      await JournaledMetadataStore.open(await temporaryFolder()),
     ];
     const rows = Array.from({ length: 2_000 }, (_, at) => ({
       key: Buffer.from(`r${at}`),

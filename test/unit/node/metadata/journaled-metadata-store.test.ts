@@ -1,15 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { LmdbMetadataStore } from '../../../../src/node/metadata/lmdb-metadata-store.ts';
+import { JournaledMetadataStore } from '../../../../src/node/metadata/journaled-metadata-store.ts';
 import { temporaryFolder } from './sample-metadata.ts';
 
 async function openStore(path?: string) {
   const folder = path ?? (await temporaryFolder());
-  const store = LmdbMetadataStore.open(folder);
+  const store = await JournaledMetadataStore.open(folder);
   onTestFinished(() => store.close());
   return { store, folder };
 }
 
-describe('LmdbMetadataStore', () => {
+describe('JournaledMetadataStore', () => {
   it('names its folder when a write fails', async () => {
     const { store, folder } = await openStore();
     const tooLong = [{ key: Buffer.alloc(5_000, 1), value: Buffer.alloc(1) }];
