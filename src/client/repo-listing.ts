@@ -67,7 +67,9 @@ async function collectShares(
     let hasLearned = false;
     try {
       pending ??= assignedPartitions(topology.current()).map(({ id }) => id);
-      const groups = groupByPrimary(topology.current(), pending, hints);
+      // One partition that has no primary for a moment is not to hold up the others of its node again and again.
+      const sizeMax = Math.ceil(pending.length / 2 ** (failures - 1));
+      const groups = groupByPrimary(topology.current(), pending, hints, sizeMax);
       const outcomes = await Promise.all(groups.map((group) => askGroup(group, request, timeoutMs, limits, call)));
       pending = outcomes.flatMap((outcome) => ('failure' in outcome ? outcome.group.partitions : []));
       for (const outcome of outcomes) {
@@ -113,7 +115,12 @@ async function askGroup(
   }
 }
 
-function groupByPrimary(topology: Topology | undefined, partitions: readonly number[], hints: PrimaryHints): Group[] {
+function groupByPrimary(
+  topology: Topology | undefined,
+  partitions: readonly number[],
+  hints: PrimaryHints,
+  sizeMax: number,
+): Group[] {
   const groups = new Map<string, { route: MetadataRoute; partitions: number[] }>();
   for (const partition of partitions) {
     const route = hints.route(topology, partition);
@@ -122,5 +129,10 @@ function groupByPrimary(topology: Topology | undefined, partitions: readonly num
     group.partitions.push(partition);
     groups.set(key, group);
   }
-  return [...groups.values()];
+  return [...groups.values()].flatMap(({ route, partitions: all }) =>
+    Array.from({ length: Math.ceil(all.length / sizeMax) }, (_, at) => ({
+      route,
+      partitions: all.slice(at * sizeMax, (at + 1) * sizeMax),
+    })),
+  );
 }

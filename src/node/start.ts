@@ -22,6 +22,7 @@ import { observedService } from '../rpc/observed-service.ts';
 import { smallBlobServices } from '../rpc/small-blob-services.ts';
 import { traceparentInterceptor } from '../rpc/traceparent-interceptor.ts';
 import { DataFolder } from '../store/data-folder.ts';
+import { assertStoreKept, noteStore } from '../store/kept-store.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
@@ -228,11 +229,10 @@ async function startObject(config: NamedConfig, lifecycle: Lifecycle, parts: Nod
 async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: NodeParts): Promise<MetadataRole> {
   const { clock, random, log, folder, generationId, listener, view, channels, client } = parts;
   const { nodeId } = config;
-  const [{ MetadataNode }, { CoordinatorAuthority }, { GrpcReplicaPeers }] = await Promise.all([
-    import('./metadata/metadata-node.ts'),
-    import('./metadata/replication/coordinator-authority.ts'),
-    import('./metadata/replication/grpc-replica-peers.ts'),
-  ]);
+  const { MetadataNode } = await import('./metadata/metadata-node.ts');
+  const { CoordinatorAuthority } = await import('./metadata/replication/coordinator-authority.ts');
+  const { GrpcReplicaPeers } = await import('./metadata/replication/grpc-replica-peers.ts');
+  assertStoreKept(folder.path, 'metadata');
   const announcement = new Announcement();
   const authority = new CoordinatorAuthority({ nodeId }, { client, onSilent: () => announcement.make() });
   const peers = new GrpcReplicaPeers({ topology: view, channels, clock });
@@ -243,6 +243,7 @@ async function startMetadata(config: NamedConfig, lifecycle: Lifecycle, parts: N
     { clock, random, log, topology: view, peers, authority, names },
   );
   await lifecycle.start(node);
+  await noteStore(folder.path, 'metadata');
   listener.add(MetadataServiceService, node.service);
   listener.add(ReplicationServiceService, node.replicationService);
   return { node, authority, announcement };

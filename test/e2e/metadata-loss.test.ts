@@ -64,7 +64,7 @@ describe('metadata nodes of which two are lost', () => {
   let connection: MetadataConnection;
   let git: BackgroundGit;
   let repo: Repo;
-  /** In the partition of `repo`, whose refs point to nothing as they are written without git. */
+  /** Repositories of git, in the partition of `repo`: the refs of that one are written without git, and point to nothing. */
   let gitNames: readonly [pushed: string, listed: string, asked: string];
   /** What has been acknowledged, by ref. */
   const acknowledged = new Map<string, string>();

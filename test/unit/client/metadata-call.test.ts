@@ -36,7 +36,7 @@ function scripted(script: readonly Answer[], options: MetadataClientOptions = {}
   const calls: string[] = [];
   const requests: unknown[] = [];
   const clock = manualClock();
-  const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:1' }));
+  const topology = heldTopology(metadataCluster({ m1: '127.0.0.1:1' }, { partitions: 1 }));
   const next =
     <Response>(name: string, response: Response) =>
     async (request: unknown): Promise<Response> => {
@@ -234,7 +234,7 @@ describe('a call to the metadata service', () => {
     const { client, calls, clock, topology } = scripted(['NOT_PRIMARY']);
     const call = methods.getRefs(client);
     await until(() => calls.length > 0 && clock.pendingTimers() > 0);
-    topology.set(metadataCluster({ m2: '127.0.0.1:2' }));
+    topology.set(metadataCluster({ m2: '127.0.0.1:2' }, { partitions: 1 }));
     await call;
     expect(calls).toHaveLength(2);
     expect(clock.monotonicMs()).toBe(0);
@@ -245,7 +245,7 @@ describe('a call to the metadata service', () => {
     const { client, calls, clock, topology } = scripted(['NOT_PRIMARY']);
     const call = methods.getRefs(client);
     await until(() => calls.length > 0 && clock.pendingTimers() > 0);
-    topology.set({ ...metadataCluster({ m1: '127.0.0.1:1' }), version: 2n });
+    topology.set({ ...metadataCluster({ m1: '127.0.0.1:1' }, { partitions: 1 }), version: 2n });
     for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
     expect(calls).toHaveLength(1);
     await passTime(clock, call);
@@ -256,7 +256,7 @@ describe('a call to the metadata service', () => {
     topology.set(undefined);
     const call = methods.getRefs(client);
     await until(() => clock.pendingTimers() > 0);
-    topology.set(metadataCluster({ m1: '127.0.0.1:1' }));
+    topology.set(metadataCluster({ m1: '127.0.0.1:1' }, { partitions: 1 }));
     await call;
     expect(calls).toHaveLength(1);
     expect(clock.monotonicMs()).toBe(0);
