@@ -45,6 +45,6 @@ export function partitionPlanListing(
       { header: 'in-sync', value: ({ after }) => after?.inSync.join(',') ?? '', wide: true },
     ],
     name: ({ partition }) => `partition/${partition}`,
-    emptyText: 'nothing is to be done: every partition is as it should be',
+    emptyText: 'nothing is to be done now (`stratum partition list` shows the state of each partition)',
   };
 }

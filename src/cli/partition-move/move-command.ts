@@ -65,7 +65,7 @@ export abstract class MoveCommand extends ClusterCommand {
       if (wish.acceptDataLoss) {
         const { inSync } = partition;
         const loss = inSync.includes(targetId)
-          ? `It has all that was acknowledged, but is left without ${inSync.filter((id) => id !== targetId).join(', ')}`
+          ? `It has all that was acknowledged, nothing is lost: ${plan.detail}`
           : `Pushes that were acknowledged since it was last in sync are lost; in sync are ${inSync.join(', ')}`;
         await confirmByName(`Force ${what} to ${targetId}? ${loss}.`, String(partition.id), request, this.io);
       } else {

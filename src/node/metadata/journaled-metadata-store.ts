@@ -81,8 +81,9 @@ export class JournaledMetadataStore implements MetadataStore {
   static async open(
     path: string,
     { segmentBytes, checkpointBytes = defaultCheckpointBytes }: JournaledStoreSizes = {},
+    openDatabase: (path: string) => LmdbEnvironment = openLmdb,
   ): Promise<JournaledMetadataStore> {
-    const database = openLmdb(path);
+    const database = openDatabase(path);
     try {
       const changes = noChanges();
       let heldBytes = 0;

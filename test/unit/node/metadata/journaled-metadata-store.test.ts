@@ -13,9 +13,9 @@ import { temporaryFolder } from './sample-metadata.ts';
 /** So small that every few commits turn a segment, and some are larger than one. */
 const small = { segmentBytes: 1024, checkpointBytes: 600 };
 
-async function openStore(path?: string, sizes = {}) {
+async function openStore(path?: string, sizes = {}, openDatabase = (at: string) => openLmdb(at)) {
   const folder = path ?? (await temporaryFolder());
-  const store = await JournaledMetadataStore.open(folder, sizes);
+  const store = await JournaledMetadataStore.open(folder, sizes, openDatabase);
   onTestFinished(() => store.close());
   return { store, folder };
 }
@@ -93,18 +93,28 @@ async function tearNewest(folder: string, how: 'cut' | 'garble'): Promise<void> 
   await writeFile(newest.path, how === 'cut' ? newest.bytes.subarray(0, end - 1) : newest.bytes);
 }
 
-/** Makes LMDB take nothing until it is ended, with the error that a full disk has there. */
-async function failCheckpoints(): Promise<{ tries: () => number; end: () => void }> {
-  const database = openLmdb(await temporaryFolder());
-  let prototype: { childTransaction: (work: () => unknown) => Promise<unknown> } = database;
-  while (!Object.hasOwn(prototype, 'childTransaction')) prototype = Object.getPrototypeOf(prototype);
-  await database.close();
-  const spy = vi.spyOn(prototype, 'childTransaction').mockImplementation(() => {
-    const commitError = Promise.reject(Object.assign(new Error('No space left on device'), { code: 28 }));
-    return Promise.reject(Object.assign(new Error('Commit failed'), { commitError }));
-  });
-  onTestFinished(() => spy.mockRestore());
-  return { tries: () => spy.mock.calls.length, end: () => spy.mockRestore() };
+/** LMDB that takes nothing while it fails, with the error that a full disk has there. */
+function fallibleLmdb() {
+  let isFailing = false;
+  let failures = 0;
+  const openDatabase = (path: string) => {
+    const database = openLmdb(path);
+    const take = database.childTransaction.bind(database);
+    vi.spyOn(database, 'childTransaction').mockImplementation((work) => {
+      if (!isFailing) return take(work);
+      failures += 1;
+      const commitError = Promise.reject(Object.assign(new Error('No space left on device'), { code: 28 }));
+      return Promise.reject(Object.assign(new Error('Commit failed'), { commitError }));
+    });
+    return database;
+  };
+  return {
+    openDatabase,
+    failures: () => failures,
+    fail: (fails: boolean) => {
+      isFailing = fails;
+    },
+  };
 }
 
 async function openFilesIn(folder: string): Promise<string[]> {
@@ -319,9 +329,9 @@ describe('JournaledMetadataStore, its commits', () => {
 
   it('keep what they have read from a row, whatever is read after it', async () => {
     const { store, folder } = await openStore();
-    await store.commit((to) =>
-      upTo(50).forEach((number) => to.putRecord(0, BigInt(number), Buffer.alloc(200, number))),
-    );
+    await store.commit((to) => {
+      for (const number of upTo(50)) to.putRecord(0, BigInt(number), Buffer.alloc(200, number));
+    });
     await store.close();
     const { store: again } = await openStore(folder);
     await again.commit((to) => {
@@ -353,30 +363,30 @@ describe('JournaledMetadataStore, its checkpoints', () => {
   });
 
   it('that fail lose nothing: commits go on until the journal is full, are refused then, and go on when LMDB takes them', async () => {
-    const { store, folder } = await openStore(undefined, small);
+    const lmdb = fallibleLmdb();
+    const { store, folder } = await openStore(undefined, small, lmdb.openDatabase);
     await store.commit(put(1));
-    const failing = await failCheckpoints();
-    let number = 1;
+    lmdb.fail(true);
+    let kept = 1;
     let refusal: unknown;
-    while (refusal === undefined && number < 100) {
-      number += 1;
-      await store.commit(put(number)).catch((error: unknown) => {
-        refusal = error;
-      });
+    while (refusal === undefined && kept < 100) {
+      refusal = await store.commit(put(kept + 1)).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (refusal === undefined) kept += 1;
     }
-    const kept = number - 1;
     expect(refusal).toMatchObject({ code: 'DISK_FULL' });
-    expect(failing.tries()).toBeGreaterThan(1);
+    expect(lmdb.failures()).toBeGreaterThan(1);
     // Both segments have been filled, and no more.
     expect(kept).toBeGreaterThan(15);
     expect(kept).toBeLessThan(30);
     expect(store.read(recordsIn)).toEqual(upTo(kept));
-    const full = await crashed(folder);
-    const { store: stillFull } = await openStore(await crashed(folder), small);
+    const { store: stillFull } = await openStore(await crashed(folder), small, lmdb.openDatabase);
     expect(stillFull.read(recordsIn)).toEqual(upTo(kept));
     await expect(stillFull.commit(put(kept + 1))).rejects.toMatchObject({ code: 'DISK_FULL' });
-    failing.end();
-    const { store: again } = await openStore(full, small);
+    const { store: again } = await openStore(await crashed(folder), small);
+    lmdb.fail(false);
     for (const recovered of [store, stillFull, again]) {
       expect(recovered.read(recordsIn)).toEqual(upTo(kept));
       for (let more = 1; more <= 30; more += 1) await recovered.commit(put(kept + more));
@@ -386,31 +396,54 @@ describe('JournaledMetadataStore, its checkpoints', () => {
     expect(await numberInLmdb(folder)).toBe(kept + 30);
   });
 
-  it('that fail at the close leave it in the journal', async () => {
-    const { store, folder } = await openStore();
-    await store.commit(put(1));
-    const failing = await failCheckpoints();
+  it('that fail are overtaken by none of the changes that they hold', async () => {
+    const lmdb = fallibleLmdb();
+    const { store, folder } = await openStore(undefined, small, lmdb.openDatabase);
+    const { store: model } = await openStore();
+    for (let number = 1; number <= 80; number += 1) {
+      lmdb.fail(number % 5 < 3);
+      const committed = store.commit(anyCommit(3, number)).then(
+        () => true,
+        () => false,
+      );
+      if (await committed) await model.commit(anyCommit(3, number));
+      expect(store.read(everything)).toBe(model.read(everything));
+    }
+    expect(lmdb.failures()).toBeGreaterThan(3);
+    const expected = model.read(everything);
+    const { store: afterCrash } = await openStore(await crashed(folder), small);
+    expect(afterCrash.read(everything)).toBe(expected);
+    lmdb.fail(false);
     await store.close();
-    failing.end();
+    const { store: again } = await openStore(folder, small);
+    expect(again.read(everything)).toBe(expected);
+  });
+
+  it('that fail at the close leave it in the journal', async () => {
+    const lmdb = fallibleLmdb();
+    const { store, folder } = await openStore(undefined, small, lmdb.openDatabase);
+    await store.commit(put(1));
+    lmdb.fail(true);
+    await store.close();
+    expect(lmdb.failures()).toBe(1);
     expect(await openFilesIn(folder)).toEqual([]);
+    expect(await numberInLmdb(folder)).toBe(0);
     const { store: again } = await openStore(folder);
     expect(again.read(recordsIn)).toEqual([1]);
   });
 
   it('leave every snapshot at its moment, those that fail too', async () => {
-    const { store } = await openStore(undefined, small);
+    const lmdb = fallibleLmdb();
+    const { store } = await openStore(undefined, small, lmdb.openDatabase);
     const taken: { snapshot: ReturnType<typeof store.snapshot>; expected: string }[] = [];
-    const failing: Awaited<ReturnType<typeof failCheckpoints>>[] = [];
     for (let number = 1; number <= 60; number += 1) {
-      if (number === 20) failing.push(await failCheckpoints());
-      if (number === 30) failing[0]?.end();
+      lmdb.fail(number >= 20 && number < 40);
       const committed = store.commit(anyCommit(7, number)).catch(() => undefined);
       const snapshot = store.snapshot();
       taken.push({ snapshot, expected: store.read(everything) });
-      expect(everything(snapshot)).toBe(taken.at(-1)?.expected);
       await committed;
     }
-    expect(failing[0]?.tries).toBeDefined();
+    expect(lmdb.failures()).toBeGreaterThan(0);
     for (const { snapshot, expected } of taken) {
       expect(everything(snapshot)).toBe(expected);
       snapshot.close();
