@@ -277,9 +277,6 @@ const faultsByName: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Names of the kinds of faults. */
-export const faultNames: readonly string[] = Object.keys(faultsByName);
-
 /**
  * One seeded schedule: metadata nodes come up, clients push and read, for some seconds things go wrong, then all is
  * mended: everything must serve again, and what clients were told must have an order. Each seed has kinds of faults

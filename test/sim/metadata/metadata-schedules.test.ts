@@ -7,8 +7,11 @@ const schedules = 150;
 const rangesOf = (total: number, parts: number) =>
   Array.from({ length: parts }, (_, part) => [(total / parts) * part + 1, (total / parts) * (part + 1)] as const);
 
-/** A run in which clients had fewer answers would show nothing. */
-const acknowledgedMin = { each: 1, mean: 40 };
+/** Runs in which clients had fewer answers on the average would show little. */
+const acknowledgedMeanMin = 40;
+
+/** A run in which faults left no room for any answer shows nothing, and is void; so many of the runs may be. */
+const voidMax = 2;
 
 /** Changes of primaries in a run, on the average. */
 const failoversMeanMin = 2;
@@ -42,15 +45,13 @@ describe('the metadata cluster in simulation', () => {
           const message = `seed ${seed}: ${outcome.failure.message}\nreplay it: SEED=${seed} npm run sim -- metadata\n${story}`;
           throw new Error(message, { cause: outcome.failure });
         }
-        expect(outcome.acknowledged, `operations acknowledged with seed ${seed}`).toBeGreaterThanOrEqual(
-          acknowledgedMin.each,
-        );
         // The runner must be able to say that it is alive.
         await new Promise((resolve) => setImmediate(resolve));
       }
       const mean = (of: (outcome: MetadataOutcome) => number) =>
         outcomes.reduce((sum, each) => sum + of(each), 0) / outcomes.length;
-      expect(mean(({ acknowledged }) => acknowledged)).toBeGreaterThan(acknowledgedMin.mean);
+      expect(mean(({ acknowledged }) => acknowledged)).toBeGreaterThan(acknowledgedMeanMin);
+      expect(outcomes.filter(({ acknowledged }) => acknowledged === 0).length).toBeLessThanOrEqual(voidMax);
       expect(mean(({ failovers }) => failovers)).toBeGreaterThan(failoversMeanMin);
     },
   );

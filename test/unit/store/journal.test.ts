@@ -114,7 +114,7 @@ describe('Journal', () => {
         }
         await journal.close();
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 

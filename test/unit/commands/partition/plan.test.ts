@@ -46,7 +46,12 @@ describe('stratum partition plan', () => {
 
   it.each([
     ['something is', planned(), 11, ''],
-    ['nothing is', new FakeCluster(), 0, 'nothing is to be done now (`stratum partition list` shows the state of each partition)\n'],
+    [
+      'nothing is',
+      new FakeCluster(),
+      0,
+      'nothing is to be done now (`stratum partition list` shows the state of each partition)\n',
+    ],
   ])('tells by its exit code, when asked, that %s to be done', async (_what, cluster, exitCode, stderr) => {
     expect(await plan(cluster, '--exit-code')).toMatchObject({ exitCode, stderr });
   });

@@ -97,10 +97,14 @@ async function tearNewest(folder: string, how: 'cut' | 'garble'): Promise<void> 
 function fallibleLmdb() {
   let isFailing = false;
   let failures = 0;
+  let begun = 0;
+  let gate = Promise.resolve();
   const openDatabase = (path: string) => {
     const database = openLmdb(path);
     const take = database.childTransaction.bind(database);
-    vi.spyOn(database, 'childTransaction').mockImplementation((work) => {
+    vi.spyOn(database, 'childTransaction').mockImplementation(async (work) => {
+      begun += 1;
+      await gate;
       if (!isFailing) return take(work);
       failures += 1;
       const commitError = Promise.reject(Object.assign(new Error('No space left on device'), { code: 28 }));
@@ -111,6 +115,13 @@ function fallibleLmdb() {
   return {
     openDatabase,
     failures: () => failures,
+    begun: () => begun,
+    /** Lets none end before what is given back is called. */
+    hold: () => {
+      const held = Promise.withResolvers<void>();
+      gate = held.promise;
+      return held.resolve;
+    },
     fail: (fails: boolean) => {
       isFailing = fails;
     },
@@ -174,7 +185,7 @@ describe('JournaledMetadataStore', () => {
 });
 
 describe('JournaledMetadataStore after a crash', () => {
-  it.each([1, 2, 3, 4])('is at a moment that is no older than the last answer (seed %d)', async (seed) => {
+  it.each([1, 2])('is at a moment that is no older than the last answer (seed %d)', async (seed) => {
     const { store: model } = await openStore();
     const { store, folder } = await openStore(undefined, small);
     const random = simRandom(seed);
@@ -227,10 +238,11 @@ describe('JournaledMetadataStore after a crash', () => {
       for (let number = 1; number <= 14; number += 1) {
         // One that is larger than a segment, too.
         await store.commit(put(number, number === 9 ? 3000 : 20));
+        if (![1, 5, 9, 10, 14].includes(number)) continue;
         const copy = await crashed(folder);
         await tearNewest(copy, how);
         const { store: again } = await openStore(copy, small);
-        const expected = (await numberInLmdb(folder)) === number ? number : number - 1;
+        const expected = number - 1;
         expect(again.read(recordsIn)).toEqual(upTo(expected));
         expect(again.read(numberIn)).toBe(expected);
         await again.commit(put(expected + 1));
@@ -417,6 +429,39 @@ describe('JournaledMetadataStore, its checkpoints', () => {
     await store.close();
     const { store: again } = await openStore(folder, small);
     expect(again.read(everything)).toBe(expected);
+  });
+
+  it.each([
+    ['succeeds', false],
+    ['fails', true],
+  ])('lose nothing of what is committed while one is under way that %s', async (_, fails) => {
+    const lmdb = fallibleLmdb();
+    const { store, folder } = await openStore(undefined, { checkpointBytes: 200 }, lmdb.openDatabase);
+    lmdb.fail(fails);
+    const letGo = lmdb.hold();
+    let count = 0;
+    while (lmdb.begun() === 0) {
+      count += 1;
+      await store.commit(put(count));
+    }
+    const snapshot = store.snapshot();
+    for (const more of [1, 2, 3]) await store.commit(put(count + more));
+    await store.commit((to) => to.removeRecords(0, { fromIndex: 1n, countMax: 1 }));
+    const expected = upTo(count + 3).slice(1);
+    expect([store.read(numberIn), store.read(recordsIn)]).toEqual([count + 3, expected]);
+    const { store: afterCrash } = await openStore(await crashed(folder));
+    expect([afterCrash.read(numberIn), afterCrash.read(recordsIn)]).toEqual([count + 3, expected]);
+    expect(recordsIn(snapshot)).toEqual(upTo(count));
+    letGo();
+    await store.commit(put(count + 4));
+    expect(lmdb.failures() > 0).toBe(fails);
+    expect(recordsIn(snapshot)).toEqual(upTo(count));
+    snapshot.close();
+    lmdb.fail(false);
+    await store.close();
+    expect(await numberInLmdb(folder)).toBe(count + 4);
+    const { store: again } = await openStore(folder);
+    expect([again.read(numberIn), again.read(recordsIn)]).toEqual([count + 4, [...expected, count + 4]]);
   });
 
   it('that fail at the close leave it in the journal', async () => {
