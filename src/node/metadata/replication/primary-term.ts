@@ -150,19 +150,16 @@ export class PrimaryTerm {
     const silent = this.#silentMembers(nowMs);
     if (silent.length > 0) {
       const count = { required: this.maximalInSync().size, silent };
-      return insufficientReplicas(this.#assignment.id, count, {
-        members: this.#members,
-        topology: this.#modules.topology(),
-      });
+      const known = { members: this.#members, topology: this.#modules.topology() };
+      return insufficientReplicas(this.#assignment.id, count, known);
     }
     this.#isTakenOver ||= this.#modules.committedIndex() >= this.#startIndex && this.#isKnownToAll();
-    const isTakenOver = this.#isTakenOver;
-    if (isTakenOver && !this.#knowsLeases) {
+    if (this.#isTakenOver && !this.#knowsLeases) {
       this.#knowsLeases = true;
       if (this.#members.size > 0) this.#waitUntilMs = nowMs + this.#modules.timings().leaseWaitMs;
     }
     const isWaiting = nowMs < this.#waitUntilMs;
-    if (!isWaiting && isTakenOver) {
+    if (!isWaiting && this.#isTakenOver) {
       this.#hasServed = true;
       return undefined;
     }
