@@ -158,25 +158,30 @@ describe('a faulty link', () => {
   });
 
   it('leaves nothing open of a connection that it resets in the moment in which that ends', async () => {
+    const rounds = 5;
     const before = openDescriptors(process.pid);
-    const { promise: accepting, resolve } = Promise.withResolvers<Socket>();
-    const isOfLink = ({ localPort }: Socket) => link.address.endsWith(`:${localPort}`);
-    const onAccepted = (message: unknown) => {
-      if (typeof message !== 'object' || message === null || !('socket' in message)) return;
-      if (message.socket instanceof Socket && isOfLink(message.socket)) resolve(message.socket);
-    };
-    subscribe('net.server.socket', onAccepted);
-    const { socket } = await talking();
-    const ofLink = await accepting;
-    unsubscribe('net.server.socket', onAccepted);
-    // The link hears of that close first, and begins to end its other socket.
-    const broken = once(ofLink, 'close').then(() => link.break({ kind: 'reset' }));
-    socket.destroy();
-    await broken;
+    for (let round = 0; round < rounds; round += 1) {
+      const { promise: accepting, resolve } = Promise.withResolvers<Socket>();
+      const isOfLink = ({ localPort }: Socket) => link.address.endsWith(`:${localPort}`);
+      const onAccepted = (message: unknown) => {
+        if (typeof message !== 'object' || message === null || !('socket' in message)) return;
+        if (message.socket instanceof Socket && isOfLink(message.socket)) resolve(message.socket);
+      };
+      subscribe('net.server.socket', onAccepted);
+      const { socket } = await talking();
+      const ofLink = await accepting;
+      unsubscribe('net.server.socket', onAccepted);
+      // The link hears of that close first, and begins to end its other socket.
+      const broken = once(ofLink, 'close').then(() => link.break({ kind: 'reset' }));
+      socket.destroy();
+      await broken;
+      await link.heal();
+    }
+    // The process has descriptors of its own that come and go; a leak is one a round.
     await until('all is closed', waitMs, (tell) => {
       const now = openDescriptors(process.pid);
       tell(`${before} descriptors before, ${now} now`);
-      return now <= before ? true : undefined;
+      return now < before + rounds ? true : undefined;
     });
   });
 

@@ -160,8 +160,8 @@ class Pipe {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
-    this.#server.resetAndDestroy();
+    reset(this.#client);
+    reset(this.#server);
   }
 
   #forward(source: Socket, sink: Socket, direction: LinkDirection): void {
@@ -217,6 +217,17 @@ class Pipe {
     }
     return chunk;
   }
+}
+
+/**
+ * Closes a socket at once, with a reset. While its own end is on its way to the system, for a turn of the event loop, Node
+ * cannot (EINVAL), and forgets the socket with its descriptor open. All has been written by then, and it is closed
+ * without a reset, as it would be a turn later.
+ */
+function reset(socket: Socket): void {
+  const isEndUnderWay = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
+  if (isEndUnderWay) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function write(chunk: Buffer, source: Socket, sink: Socket): void {
