@@ -95,20 +95,16 @@ describe('metadata nodes that come and go while clients push and fetch', () => {
         bytes = Math.max(4096, Math.floor(bytes / 16));
       });
     }
-    const isOut = ({ partitions }: Topology) =>
-      partitions.some(({ inSync, replicas }) => replicas.includes('m4') && !inSync.includes('m4'));
-    await connection.reaches('m4 is found not to keep up', moveTimeoutMs, isOut);
+    // A node has room that it took when it was new: its journal. Small pushes go on, also where it is the primary.
     const counts = traffic.repos.map(({ name }) => ({ name, before: traffic.acknowledgedOf(name) }));
-    await until('pushes to all partitions of the other primaries', moveTimeoutMs, (tell) => {
+    await until('pushes to all partitions', moveTimeoutMs, (tell) => {
       tell(`${traffic.summary()} ${connection.describe()} ${traffic.failures.slice(-3).join('\n')}`);
-      const others = counts.filter(({ name }) => connection.partitionOf(name).primaryId !== 'm4');
-      return others.every(({ name, before }) => traffic.acknowledgedOf(name) >= before + pushesWhileFull) || undefined;
+      return counts.every(({ name, before }) => traffic.acknowledgedOf(name) >= before + pushesWhileFull) || undefined;
     });
-    // Where the full one is the primary, a push is refused, and the pusher is told that nothing was done, and why.
+    // Should that room be used up, a push is refused, and the pusher is told that nothing was done, and why.
     const refusal = /the disk of the metadata store .* is full/;
     const failures = traffic.failures.splice(0);
     expect(failures.filter((failure) => !refusal.test(failure))).toEqual([]);
-    console.log(`${failures.length} pushes were refused by the node whose disk is full`);
     await writeFile(filler, '');
     await connection.reaches('all is whole', moveTimeoutMs, inSyncEverywhere);
     // What was refused until there was room.
