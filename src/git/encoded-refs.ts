@@ -1,3 +1,4 @@
+import { firstIndex } from '../base/first-index.ts';
 import { KiB } from '../base/units.ts';
 import { compareRefNames } from './compare-ref-names.ts';
 import { pktPrefix } from './pkt-line.ts';
@@ -80,13 +81,7 @@ function search(refs: readonly GitRef[], from: number, holds: (name: string) => 
     low = high + 1;
     high += step;
   }
-  high = Math.min(high, refs.length);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holdsAt(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstIndex(low, Math.min(high, refs.length), holdsAt);
 }
 
 const attribute = ' peeled:';

@@ -1,4 +1,5 @@
 import { StratumError } from '../base/errors.ts';
+import { firstIndex } from '../base/first-index.ts';
 
 /**
  * Reading a pack index of version 2 (gitformat-pack) where only byte ranges of it can be had:
@@ -44,16 +45,10 @@ async function readFanout(index: PackIndexBytes): Promise<Buffer> {
 
 function bisect(names: Buffer, wanted: Buffer): number | undefined {
   const width = wanted.length;
-  let low = 0;
-  let high = names.length / width - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const order = names.compare(wanted, 0, width, middle * width, (middle + 1) * width);
-    if (order === 0) return middle;
-    if (order < 0) low = middle + 1;
-    else high = middle - 1;
-  }
-  return undefined;
+  const orderAt = (at: number) => names.compare(wanted, 0, width, at * width, (at + 1) * width);
+  const count = names.length / width;
+  const at = firstIndex(0, count, (middle) => orderAt(middle) >= 0);
+  return at < count && orderAt(at) === 0 ? at : undefined;
 }
 
 function corrupt(reason: string): StratumError<'DATA_CORRUPT'> {

@@ -1,3 +1,4 @@
+import { firstIndex } from '../base/first-index.ts';
 import { compareRefNames } from './compare-ref-names.ts';
 import type { ObjectFormat } from './object-id.ts';
 
@@ -27,16 +28,7 @@ export function sortRefs<Ref extends GitRef>(refs: readonly Ref[]): readonly Ref
 
 /** What HEAD resolves to; undefined while the branch does not exist. */
 export function resolveHead(snapshot: RefSnapshot): GitRef | undefined {
-  let low = 0;
-  let high = snapshot.refs.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >>> 1;
-    const ref = snapshot.refs[middle];
-    if (ref === undefined) return undefined;
-    const order = compareRefNames(ref.name, snapshot.head);
-    if (order === 0) return ref;
-    if (order < 0) low = middle + 1;
-    else high = middle - 1;
-  }
-  return undefined;
+  const { refs, head } = snapshot;
+  const found = refs[firstIndex(0, refs.length, (at) => compareRefNames(refs[at]?.name ?? '', head) >= 0)];
+  return found?.name === head ? found : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { firstIndex } from '../base/first-index.ts';
 
 /** How many of the latest calls of a kind are remembered of each node. */
 const samplesMax = 128;
@@ -84,13 +85,6 @@ class LatencyWindow {
 
   /** How many of the durations are shorter. */
   #rankOf(durationMs: number): number {
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#sorted[middle] ?? 0) < durationMs) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstIndex(0, this.#count, (at) => (this.#sorted[at] ?? 0) >= durationMs);
   }
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { firstIndex } from '../../base/first-index.ts';
 import { compareRefNames } from '../../git/compare-ref-names.ts';
 import type { Ref, Repo } from '../../rpc/gen/stratum/v1/metadata.ts';
 import type { RefsChange } from './state-machine/applied.ts';
@@ -55,7 +56,7 @@ export function applyRefChanges(refs: readonly Ref[], changes: ReadonlyMap<strin
   const result: Ref[] = [];
   let next = 0;
   for (const [name, ref] of ordered) {
-    const at = lowerBound(refs, name, next);
+    const at = firstIndex(next, refs.length, (index) => compareRefNames(refs[index]?.name ?? '', name) >= 0);
     for (; next < at; next += 1) pushAt(result, refs, next);
     if (refs[next]?.name === name) next += 1;
     if (ref !== undefined) result.push(ref);
@@ -67,17 +68,4 @@ export function applyRefChanges(refs: readonly Ref[], changes: ReadonlyMap<strin
 function pushAt(result: Ref[], refs: readonly Ref[], at: number): void {
   const ref = refs[at];
   if (ref !== undefined) result.push(ref);
-}
-
-/** The first place at or after `from` whose name is not below `name`. */
-function lowerBound(refs: readonly Ref[], name: string, from: number): number {
-  let low = from;
-  let high = refs.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = refs[middle];
-    if (at !== undefined && compareRefNames(at.name, name) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,3 +1,4 @@
+import { firstIndex } from '../../base/first-index.ts';
 import { compareRefNames } from '../../git/compare-ref-names.ts';
 import type { Ref } from '../../rpc/gen/stratum/v1/metadata.ts';
 
@@ -9,22 +10,11 @@ export function refsWithPrefixes(refs: readonly Ref[], prefixes: readonly string
     // In order a prefix comes right before those that it covers.
     if (last !== undefined && prefix.startsWith(last)) continue;
     last = prefix;
-    for (let at = firstAtOrAfter(refs, prefix); refs[at]?.name.startsWith(prefix); at += 1) {
+    const begin = firstIndex(0, refs.length, (at) => compareRefNames(refs[at]?.name ?? '', prefix) >= 0);
+    for (let at = begin; refs[at]?.name.startsWith(prefix); at += 1) {
       const ref = refs[at];
       if (ref !== undefined) found.push(ref);
     }
   }
   return found;
-}
-
-function firstAtOrAfter(refs: readonly Ref[], name: string): number {
-  let low = 0;
-  let high = refs.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = refs[middle];
-    if (at !== undefined && compareRefNames(at.name, name) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,3 +1,4 @@
+import { firstIndex } from '../../../base/first-index.ts';
 import { type LogPosition, logStart } from './log-record.ts';
 
 /** From which index on a log's entries are of an epoch. */
@@ -63,14 +64,7 @@ export class EpochHistory {
   }
 
   #startOf(index: bigint): EpochStart | undefined {
-    let low = 0;
-    let high = this.#starts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const start = this.#starts[middle];
-      if (start !== undefined && start.firstIndex <= index) low = middle + 1;
-      else high = middle;
-    }
-    return this.#starts[low - 1];
+    const isLater = (at: number) => (this.#starts[at]?.firstIndex ?? 0n) > index;
+    return this.#starts[firstIndex(0, this.#starts.length, isLater) - 1];
   }
 }
