@@ -4,14 +4,15 @@ const baseConfig: readonly (readonly [string, string])[] = [
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   ['safe.directory', '*'],
-  // Blobs above this are streamed instead of being held in memory whole; git's default is 512 MiB.
-  ['core.bigFileThreshold', '32m'],
   ['advice.detachedHead', 'false'],
 ];
 
-/** The arguments that come before a git command's own: the settings above, then the caller's. */
-export function configArguments(config: Readonly<Record<string, string>> = {}): string[] {
-  return [...baseConfig, ...Object.entries(config)].flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+/** The arguments that come before a git command's own: the settings above, the runner's limits, then the caller's. */
+export function configArguments(
+  config: Readonly<Record<string, string>> = {},
+  limits: readonly (readonly [string, string])[] = [],
+): string[] {
+  return [...baseConfig, ...limits, ...Object.entries(config)].flatMap(([key, value]) => ['-c', `${key}=${value}`]);
 }
 
 /**

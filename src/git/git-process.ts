@@ -20,6 +20,10 @@ export interface GitCommand {
   readonly signal?: AbortSignal | undefined;
   /** It runs at the pace of a client, who may be slow: such processes have slots of their own. */
   readonly isPaced?: boolean;
+  /** Commands of one key, a repository's id, share a part of the slots, so that no repository keeps the others waiting. */
+  readonly fairKey?: string;
+  /** After so many milliseconds of running it is killed with DEADLINE_EXCEEDED, also when nobody reads its output. */
+  readonly timeoutMs?: number;
   /** Sees standard error as it comes. */
   readonly onStderr?: (chunk: Buffer) => void;
 }
@@ -31,6 +35,8 @@ export interface GitProcessOptions {
   readonly searchPath: string;
   /** Between SIGTERM and SIGKILL. */
   readonly killGraceMs: number;
+  /** Settings that bound each process, before those of the command. */
+  readonly limits?: readonly (readonly [string, string])[];
 }
 
 /** Descriptors are freed as requests end. */
@@ -60,7 +66,7 @@ export class GitProcess {
     this.#options = options;
     this.#clock = modules.clock;
     const gitDir = command.gitDir === undefined ? {} : { GIT_DIR: command.gitDir };
-    this.#child = spawn(options.gitPath, [...configArguments(command.config), ...command.args], {
+    this.#child = spawn(options.gitPath, [...configArguments(command.config, options.limits), ...command.args], {
       cwd: command.gitDir ?? '/',
       env: gitEnvironment(options.searchPath, { ...gitDir, ...command.env }),
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -100,8 +106,10 @@ export class GitProcess {
   }
 
   #watch(command: GitCommand): Promise<void> {
-    const { signal } = command;
+    const { signal, timeoutMs } = command;
     const onAbort = () => this.kill(signal?.reason);
+    const deadline =
+      timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, () => this.kill(tooLate(command)));
     const ended = new Promise<void>((resolve, reject) => {
       this.#child.once('error', (error) => reject(this.#startFailure(error)));
       this.#child.once('close', (code, endSignal) => {
@@ -115,6 +123,7 @@ export class GitProcess {
     return ended.finally(() => {
       this.#ended = true;
       this.#killTimer?.cancel();
+      deadline?.cancel();
       signal?.removeEventListener('abort', onAbort);
     });
   }
@@ -142,4 +151,10 @@ export class GitProcess {
       if (systemCode(error) !== 'ESRCH') throw error;
     }
   }
+}
+
+function tooLate({ args, timeoutMs = 0 }: GitCommand): StratumError<'DEADLINE_EXCEEDED'> {
+  const what = `git ${args[0]}`;
+  const details = { endpoint: what, timeoutMs };
+  return new StratumError('DEADLINE_EXCEEDED', `${what} was ended: it ran for more than ${timeoutMs} ms`, details);
 }

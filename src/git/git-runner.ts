@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { StratumError } from '../base/errors.ts';
 import { MiB } from '../base/units.ts';
+import { gitLimitConfig } from './git-limits.ts';
 import { type GitCommand, GitProcess, type GitProcessOptions } from './git-process.ts';
 import { Slots } from './slots.ts';
 
@@ -10,8 +12,10 @@ import { Slots } from './slots.ts';
 export interface GitRunnerOptions extends Partial<GitProcessOptions> {
   /** git processes at once. */
   readonly processesMax: number;
-  /** Requests that may wait for one; OVERLOADED beyond. */
+  /** Requests that may wait for one; OVERLOADED beyond. Half of them may be of one fair key. */
   readonly queueMax: number;
+  /** Cores for the threads of one process; the machine's unless given. */
+  readonly cores?: number;
 }
 
 /** A git command that is run to its end with its output in memory. */
@@ -25,10 +29,16 @@ export interface GitRun extends GitCommand {
 /** Slow clients that may be served for each process that computes: most of them wait for their network. */
 const pacedFactor = 8;
 
+/** What one key may have of slots and queue: half, so that a second key finds room at any moment. */
+const halfOf = (count: number) => Math.max(1, count >> 1);
+
 /** A client that has waited for so long is better off with another frontend. */
 const waitMaxMs = 30_000;
 
-/** Starts git processes, at most `processesMax` at once, in the environment of src/git/git-environment.ts. */
+/**
+ * Starts git processes, at most `processesMax` at once, in the environment of src/git/git-environment.ts
+ * and with the limits of src/git/git-limits.ts. Fair keys take turns and have at most half of the slots each.
+ */
 export class GitRunner {
   readonly #slots: Slots;
   /** For processes at a client's pace: stalled clients must not keep everybody from the short ones. */
@@ -39,13 +49,16 @@ export class GitRunner {
 
   constructor(options: GitRunnerOptions, modules: { readonly clock: Clock }) {
     const { processesMax, queueMax } = options;
-    const bounds = { what: 'git processes', queueMax, waitMaxMs, retryAfterMs: 5_000 };
-    this.#slots = new Slots({ ...bounds, slotsMax: processesMax }, modules);
-    this.#pacedSlots = new Slots({ ...bounds, slotsMax: processesMax * pacedFactor }, modules);
+    const queue = { queueMax, queuePerKeyMax: halfOf(queueMax), waitMaxMs, retryAfterMs: 5_000 };
+    const slots = (slotsMax: number) =>
+      new Slots({ what: 'git processes', ...queue, slotsMax, perKeyMax: halfOf(slotsMax) }, modules);
+    this.#slots = slots(processesMax);
+    this.#pacedSlots = slots(processesMax * pacedFactor);
     this.#options = {
       gitPath: options.gitPath ?? 'git',
       searchPath: options.searchPath ?? process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
       killGraceMs: options.killGraceMs ?? 2_000,
+      limits: options.limits ?? gitLimitConfig({ cores: options.cores ?? availableParallelism() }),
     };
     this.#clock = modules.clock;
   }
@@ -55,10 +68,15 @@ export class GitRunner {
     return this.#running.size;
   }
 
+  /** Commands that wait for a slot. */
+  get queued(): number {
+    return this.#slots.waiting + this.#pacedSlots.waiting;
+  }
+
   /** Waits for a slot and starts a process; its caller reads its output to the end or kills it. */
   async start(command: GitCommand): Promise<GitProcess> {
     const slots = command.isPaced === true ? this.#pacedSlots : this.#slots;
-    const release = await slots.acquire(command.signal);
+    const release = await slots.acquire(command.fairKey, command.signal);
     try {
       command.signal?.throwIfAborted();
       const child = new GitProcess(command, this.#options, { clock: this.#clock });

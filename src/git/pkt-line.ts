@@ -61,14 +61,34 @@ export async function readPkt(reader: ByteReader): Promise<Pkt | undefined> {
   const digits = await reader.read(4);
   if (digits === undefined) return undefined;
   const length = parseLength(digits, offset);
-  if (length === 0) return { kind: 'flush' };
-  if (length === 1) return { kind: 'delim' };
-  if (length === 2) return { kind: 'response-end' };
-  if (length === 4) return { kind: 'data', payload: Buffer.alloc(0) };
+  const special = specialPkts[length];
+  if (special !== undefined) return special;
   const payload = await reader.read(length - 4);
   if (payload === undefined) throw malformed(offset, `announces ${length} bytes and the stream ends`);
   return { kind: 'data', payload };
 }
+
+/** The pkt-lines of a body that is in memory, in one go; PROTOCOL_ERROR names the byte where it went wrong. */
+export function readPkts(body: Buffer): readonly Pkt[] {
+  const pkts: Pkt[] = [];
+  for (let at = 0; at < body.length; ) {
+    if (at + 4 > body.length) throw malformed(at, 'ends within its length');
+    const length = parseLength(body.subarray(at, at + 4), at);
+    if (at + length > body.length) throw malformed(at, `announces ${length} bytes and the stream ends`);
+    pkts.push(specialPkts[length] ?? { kind: 'data', payload: body.subarray(at + 4, at + length) });
+    at += Math.max(length, 4);
+  }
+  return pkts;
+}
+
+/** What lengths mean that leave no room for a payload. */
+const specialPkts: readonly (Pkt | undefined)[] = [
+  { kind: 'flush' },
+  { kind: 'delim' },
+  { kind: 'response-end' },
+  undefined,
+  { kind: 'data', payload: Buffer.alloc(0) },
+];
 
 /** The text of a data pkt-line without its newline; bytes that are no UTF-8 become U+FFFD. */
 export function pktText(payload: Buffer): string {

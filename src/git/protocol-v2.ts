@@ -1,10 +1,11 @@
 import { StratumError } from '../base/errors.ts';
-import type { ByteReader } from './byte-reader.ts';
 import { type ObjectFormat, parseObjectFormat } from './object-id.ts';
-import { encodePkt, flushPkt, type Pkt, pktText, readPkt } from './pkt-line.ts';
+import { encodePkt, flushPkt, type Pkt, pktText } from './pkt-line.ts';
 
-/** The commands of protocol v2 that are served. */
-export type V2Command = 'ls-refs' | 'fetch';
+/** A command of protocol v2 that is served. */
+export type V2Command = (typeof v2Commands)[number];
+
+const v2Commands = ['ls-refs', 'fetch', 'object-info', 'bundle-uri'] as const;
 
 /** A request of protocol v2. */
 export interface V2Request {
@@ -17,47 +18,55 @@ export interface V2Request {
   readonly args: readonly string[];
 }
 
+/** What a repository has to say of itself to clients of protocol v2. */
+export interface V2Advertisement {
+  /** "stratum/<version>". */
+  readonly agent: string;
+  readonly objectFormat: ObjectFormat;
+  /** There is a bundle to begin a clone with; `bundle-uri` is offered only then, as it costs the client a request. */
+  readonly hasBundle?: boolean;
+}
+
 /** The capability advertisement of protocol v2, which stands for the refs of v0. */
-export function advertiseV2(options: { readonly agent: string; readonly objectFormat: ObjectFormat }): Buffer {
+export function advertiseV2(options: V2Advertisement): Buffer {
   const lines = [
     'version 2',
     `agent=${options.agent}`,
     'ls-refs=unborn',
-    'fetch=shallow wait-for-done filter',
+    'fetch=shallow wait-for-done filter ref-in-want',
     'server-option',
     `object-format=${options.objectFormat}`,
+    // With what it tells, which clients before git 2.56 neither need nor mind.
+    'object-info=size',
+    ...(options.hasBundle === true ? ['bundle-uri'] : []),
   ];
   return Buffer.concat([...lines.map((line) => encodePkt(`${line}\n`)), flushPkt]);
 }
 
 /**
- * Reads one request of protocol v2; undefined when the client has nothing to ask (an empty body or
- * a flush alone). PROTOCOL_ERROR with git's words for a malformed one.
+ * One request of protocol v2; undefined when the client has nothing to ask (an empty body or a
+ * flush alone). PROTOCOL_ERROR with git's words for a malformed one.
  */
-export async function readV2Request(reader: ByteReader): Promise<V2Request | undefined> {
+export function parseV2Request(pkts: readonly Pkt[]): V2Request | undefined {
   const header = new V2Header();
-  for (;;) {
-    const pkt = await readPkt(reader);
-    if (pkt === undefined) {
-      if (header.empty) return undefined;
-      throw protocolError('the request ends before its flush');
-    }
+  for (const [at, pkt] of pkts.entries()) {
     if (pkt.kind === 'flush') return header.empty ? undefined : header.request([]);
-    if (pkt.kind === 'delim') return header.request(await readArgs(reader));
+    if (pkt.kind === 'delim') return header.request(argsOf(pkts.slice(at + 1)));
     if (pkt.kind === 'response-end') throw protocolError('unexpected response-end packet');
     header.add(pktText(pkt.payload));
   }
+  if (header.empty) return undefined;
+  throw protocolError('the request ends before its flush');
 }
 
-async function readArgs(reader: ByteReader): Promise<string[]> {
+function argsOf(pkts: readonly Pkt[]): string[] {
   const args: string[] = [];
-  for (;;) {
-    const pkt: Pkt | undefined = await readPkt(reader);
-    if (pkt === undefined) throw protocolError('the request ends before its flush');
+  for (const pkt of pkts) {
     if (pkt.kind === 'flush') return args;
     if (pkt.kind !== 'data') throw protocolError('expected flush after arguments');
     args.push(pktText(pkt.payload));
   }
+  throw protocolError('the request ends before its flush');
 }
 
 /** The part of a request before its arguments: the command and the client's capabilities. */
@@ -95,8 +104,9 @@ class V2Header {
     if (this.#command !== undefined) {
       throw protocolError(`command '${shorten(name)}' requested after already requesting command '${this.#command}'`);
     }
-    if (name !== 'ls-refs' && name !== 'fetch') throw protocolError(`invalid command '${shorten(name)}'`);
-    this.#command = name;
+    const command = v2Commands.find((known) => known === name);
+    if (command === undefined) throw protocolError(`invalid command '${shorten(name)}'`);
+    this.#command = command;
   }
 }
 

@@ -2,8 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { GitProcess } from '../../../src/git/git-process.ts';
+import { manualClock } from '../base/manual-clock.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -12,12 +13,16 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** A stand-in for git: a shell script, which sees the configuration arguments first. */
-function start(script: string, command: { args?: string[]; signal?: AbortSignal; killGraceMs?: number } = {}) {
+function start(
+  script: string,
+  command: { args?: string[]; signal?: AbortSignal; killGraceMs?: number; timeoutMs?: number; clock?: Clock } = {},
+) {
   const gitPath = join(folder, 'git');
   writeFileSync(gitPath, `#!/bin/bash\n${script}\n`);
   chmodSync(gitPath, 0o755);
   const options = { gitPath, searchPath: process.env.PATH ?? '', killGraceMs: command.killGraceMs ?? 2000 };
-  return new GitProcess({ args: command.args ?? ['test'], signal: command.signal }, options, { clock: systemClock });
+  const { args = ['test'], signal, timeoutMs, clock = systemClock } = command;
+  return new GitProcess({ args, signal, ...(timeoutMs !== undefined && { timeoutMs }) }, options, { clock });
 }
 
 async function text(child: GitProcess): Promise<string> {
@@ -88,6 +93,32 @@ describe('GitProcess', () => {
     for await (const _ of child.stdout.iterator({ destroyOnReturn: false })) break;
     child.kill(new Error('enough'));
     await expect(child.done).rejects.toThrow('enough');
+  });
+
+  it.each([
+    ['whose output nobody reads', 'yes'],
+    ['that says nothing', 'sleep 1000'],
+    ['that has ended while a child of it goes on', 'sleep 1000 & exit 0'],
+  ])('ends one %s by its time limit', async (_, script) => {
+    const clock = manualClock();
+    const child = start(script, { timeoutMs: 60_000, clock });
+    clock.advance(59_999);
+    expect(clock.pendingTimers()).toBe(1);
+    clock.advance(1);
+    await expect(child.done).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      details: { endpoint: 'git test', timeoutMs: 60_000 },
+    });
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('has no timer left when it ends in time', async () => {
+    const clock = manualClock();
+    const child = start('cat', { timeoutMs: 60_000, clock });
+    child.stdin.end('hello');
+    expect(await text(child)).toBe('hello');
+    await child.done;
+    expect(clock.pendingTimers()).toBe(0);
   });
 
   it('never starts work for a signal that is aborted already', async () => {

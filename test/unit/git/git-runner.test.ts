@@ -46,6 +46,34 @@ describe('GitRunner', () => {
     expect(one.running).toBe(0);
   });
 
+  it('keeps half of its slots and of its queue from one fair key', async () => {
+    const one = runner(2, 2);
+    const args = ['hash-object', '--stdin'];
+    const first = await one.start({ args, fairKey: 'a' });
+    const second = one.start({ args, fairKey: 'a' });
+    expect([one.running, one.queued]).toEqual([1, 1]);
+    await expect(one.start({ args, fairKey: 'a' })).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      details: { retryAfterMs: 5_000 },
+    });
+    const other = await one.start({ args, fairKey: 'b' });
+    expect([one.running, one.queued]).toEqual([2, 1]);
+    const enough = new Error('enough');
+    for (const child of [first, other]) child.kill(enough);
+    (await second).kill(enough);
+    await expect((await second).done).rejects.toThrow('enough');
+    await Promise.allSettled([first.done, other.done]);
+    expect([one.running, one.queued]).toEqual([0, 0]);
+  });
+
+  it('runs every command, and what that starts, with the limits of memory', async () => {
+    const run = (args: string[], config?: Record<string, string>) =>
+      runner(4).run({ args, ...(config === undefined ? {} : { config }) });
+    expect((await run(['config', 'pack.windowMemory'])).toString()).toMatch(/^\d+\n$/);
+    expect((await run(['config', '--get', 'pack.threads'], { 'pack.threads': '7' })).toString()).toBe('7\n');
+    expect((await run(['-c', 'alias.x=!git config core.packedGitLimit', 'x'])).toString()).toMatch(/^\d+\n$/);
+  });
+
   it('kills everything that runs when told so', async () => {
     const one = runner(2);
     const children = await Promise.all([1, 2].map(() => one.start({ args: ['hash-object', '--stdin'] })));

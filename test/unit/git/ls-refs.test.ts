@@ -1,7 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EncodedRefs, type RefLines } from '../../../src/git/encoded-refs.ts';
 import { encodeLsRefs, parseLsRefs, refPrefixesMax } from '../../../src/git/ls-refs.ts';
 import type { RefSnapshot } from '../../../src/git/ref-snapshot.ts';
+import { makeRandomHistory, type RandomHistory } from './random-history.ts';
+import { askRealGit, rawBody } from './real-upload-pack.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(40)) as [string, string, string];
 const snapshot: RefSnapshot = {
@@ -76,4 +82,46 @@ describe('ls-refs', () => {
       expect.objectContaining({ code: 'PROTOCOL_ERROR', message: "unexpected line: 'teleport'" }),
     );
   });
+});
+
+describe('ls-refs beside git', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ls-refs-'));
+  let history: RandomHistory;
+  beforeAll(() => {
+    history = makeRandomHistory(folder, { seed: 3, storage: 'packed', objectFormat: 'sha1' });
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function ours(args: readonly string[], head: string): string {
+    const { refs } = history;
+    const lines: RefLines = (shape) => EncodedRefs.encode(refs, shape);
+    const of: RefSnapshot = { objectFormat: 'sha1', head, refs };
+    return Buffer.concat([...encodeLsRefs(of, lines, parseLsRefs(args))]).toString();
+  }
+
+  const options = ['peel', 'symrefs', 'unborn'];
+  const subsets = Array.from({ length: 8 }, (_, bits) => options.filter((_option, at) => (bits >> at) % 2 === 1));
+  const prefixes = [
+    [],
+    ['HEAD'],
+    ['refs/heads/', 'refs/tags/'],
+    ['refs/heads/main', 'refs/heads/m', 'refs/tags/v', 'refs/tags/v1'],
+    ['refs/none/'],
+    ['H', 'refs/tags/b'],
+    [''],
+  ];
+
+  it.each(['refs/heads/main', 'refs/heads/unborn'])(
+    'answers every request in the same bytes, with HEAD at %s',
+    (head) => {
+      execFileSync('git', ['-C', history.gitDir, 'symbolic-ref', 'HEAD', head]);
+      for (const subset of subsets) {
+        for (const some of prefixes) {
+          const args = [...subset, ...some.map((prefix) => `ref-prefix ${prefix}`)];
+          const { stdout } = askRealGit(history.gitDir, rawBody('ls-refs', args));
+          expect(ours(args, head), args.join(', ')).toBe(stdout.toString());
+        }
+      }
+    },
+  );
 });

@@ -1,24 +1,22 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ByteReader } from '../../../src/git/byte-reader.ts';
-import { encodePkt } from '../../../src/git/pkt-line.ts';
-import { advertiseV2, readV2Request } from '../../../src/git/protocol-v2.ts';
+import { encodePkt, readPkts } from '../../../src/git/pkt-line.ts';
+import { advertiseV2, parseV2Request } from '../../../src/git/protocol-v2.ts';
+import { askRealGit } from './real-upload-pack.ts';
 
 /** '|' is a delim, '.' a flush, '!' a response-end; everything else a line. */
-function read(...lines: string[]) {
+async function read(...lines: string[]) {
   const special: Readonly<Record<string, string>> = { '|': '0001', '.': '0000', '!': '0002' };
   const bytes = lines.map((line) =>
     special[line] === undefined ? encodePkt(`${line}\n`) : Buffer.from(special[line]),
   );
-  return readV2Request(
-    new ByteReader(
-      (async function* () {
-        yield* bytes;
-      })(),
-    ),
-  );
+  return parseV2Request(readPkts(Buffer.concat(bytes)));
 }
 
-describe('readV2Request', () => {
+describe('parseV2Request', () => {
   it('reads command, capabilities and arguments', async () => {
     const request = await read(
       'command=ls-refs',
@@ -47,6 +45,10 @@ describe('readV2Request', () => {
       objectFormat: 'sha1',
       args: [],
     });
+  });
+
+  it.each(['ls-refs', 'fetch', 'object-info', 'bundle-uri'])('takes the command %s', async (command) => {
+    expect(await read(`command=${command}`, '.')).toMatchObject({ command, args: [] });
   });
 
   it('takes an empty body and a lone flush for no request', async () => {
@@ -78,17 +80,47 @@ describe('readV2Request', () => {
   });
 });
 
+/** Without the lengths. */
+function linesOf(advertisement: Buffer): string[] {
+  return advertisement
+    .toString()
+    .replaceAll(/[0-9a-f]{4}(?=[a-z])/g, '')
+    .split('\n');
+}
+
 describe('advertiseV2', () => {
   it('lists what is served', () => {
-    const text = advertiseV2({ agent: 'stratum/1', objectFormat: 'sha1' }).toString();
-    expect(text.replaceAll(/[0-9a-f]{4}(?=[a-z])/g, '').split('\n')).toEqual([
+    expect(linesOf(advertiseV2({ agent: 'stratum/1', objectFormat: 'sha1' }))).toEqual([
       'version 2',
       'agent=stratum/1',
       'ls-refs=unborn',
-      'fetch=shallow wait-for-done filter',
+      'fetch=shallow wait-for-done filter ref-in-want',
       'server-option',
       'object-format=sha1',
+      'object-info=size',
       '0000',
     ]);
+  });
+
+  it.each([
+    [true, ['bundle-uri']],
+    [false, []],
+  ])('offers bundle-uri when there is a bundle: %j', (hasBundle, expected) => {
+    const lines = linesOf(advertiseV2({ agent: 'stratum/1', objectFormat: 'sha256', hasBundle }));
+    expect(lines.filter((line) => line.startsWith('bundle'))).toEqual(expected);
+  });
+
+  it('is what git advertises with the same settings', () => {
+    const ours = linesOf(advertiseV2({ agent: 'x', objectFormat: 'sha1' }));
+    const folder = mkdtempSync(join(tmpdir(), 'advertise-'));
+    try {
+      execFileSync('git', ['init', '-q', '--bare', folder]);
+      const real = linesOf(askRealGit(folder, Buffer.alloc(0), '--advertise-refs').stdout);
+      // Of object-info, git names since 2.56 what it tells.
+      const common = (lines: string[]) => lines.map((line) => line.replace(/^(agent|object-info)=.*/, '$1'));
+      expect(common(ours)).toEqual(common(real));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
