@@ -51,15 +51,16 @@ export interface BlobRequestLine {
 
 /** The checksum of a request: its method, its path and its headers. */
 export function requestChecksum({ method, path }: BlobRequestLine, headers: BlobHeaderValues): string {
-  return checksumOf(`${method} ${path}`, coveredHeaders.request, headers);
+  return headersChecksum(`${method} ${path}`, coveredHeaders.request, headers);
 }
 
 /** The checksum of a successful answer: its headers, and what it is an answer to. */
 export function answerChecksum({ method, path }: BlobRequestLine, headers: BlobHeaderValues): string {
-  return checksumOf(`200 ${method} ${path}`, coveredHeaders.answer, headers);
+  return headersChecksum(`200 ${method} ${path}`, coveredHeaders.answer, headers);
 }
 
-function checksumOf(first: string, names: readonly string[], headers: BlobHeaderValues): string {
+/** CRC-32 of a first line and of these headers, in their order; 8 hexadecimal digits. */
+export function headersChecksum(first: string, names: readonly string[], headers: BlobHeaderValues): string {
   const lines = names.map((name) => `\n${name}: ${headers[name] ?? ''}`);
   return crc32(first + lines.join(''))
     .toString(16)

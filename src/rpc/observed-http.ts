@@ -1,18 +1,23 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { blobHeaders, fromHttpError } from './blob-http.ts';
+import { blobHeaders, blobPathPrefix, fromHttpError } from './blob-http.ts';
+import { cachePathPrefix } from './cache-http.ts';
 import type { ServiceObserver } from './observed-service.ts';
 
-/** The calls of the object service that the requests for large blobs stand for; whatever else is asked is one thing. */
-const methods = new Map([
-  ['PUT', 'PutBlob'],
-  ['GET', 'GetBlob'],
+/** What of the object service is asked over HTTP; whatever else is asked is one thing. */
+const subjects = [
+  { prefix: blobPathPrefix, name: 'Blob' },
+  { prefix: cachePathPrefix, name: 'CacheEntry' },
+];
+const verbs = new Map([
+  ['PUT', 'Put'],
+  ['GET', 'Get'],
 ]);
 
-/** Requests for large blobs (blob-http.ts), told to the observers of the object service as its calls. */
+/** Requests for large blobs and cache entries (blob-http.ts, cache-http.ts), told to the observers of the object service as its calls. */
 export function observedHttp(serve: RequestListener, observers: readonly ServiceObserver[]): RequestListener {
   if (observers.length === 0) return serve;
   return (request, response) => {
-    const method = methods.get(request.method ?? '') ?? 'unknown';
+    const method = methodOf(request);
     const call = { method, isBidirectional: false, traceparent: traceparentOf(request) };
     const begun = observers.map((observer) => observer.serving(call));
     const said = listenForError(response);
@@ -22,6 +27,12 @@ export function observedHttp(serve: RequestListener, observers: readonly Service
     });
     serve(request, response);
   };
+}
+
+function methodOf({ method = '', url = '' }: IncomingMessage): string {
+  const subject = subjects.find(({ prefix }) => url.startsWith(prefix));
+  const verb = verbs.get(method);
+  return subject === undefined || verb === undefined ? 'unknown' : `${verb}${subject.name}`;
 }
 
 function traceparentOf({ headers }: IncomingMessage): string | undefined {

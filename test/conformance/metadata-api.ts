@@ -61,6 +61,26 @@ export function describeMetadataApi(name: string, connect: () => Promise<Metadat
       });
     });
 
+    it('gives the lease of a maintenance to one, and replaces packs under a push', async () => {
+      const api = await connect();
+      const repo = await newRepo(api);
+      const lease = { repo: repo.name, repoId: repo.id, holder: 'f1', ttlMs: 60_000n };
+      expect(await api.acquireMaintenance(lease)).toMatchObject({ granted: true, holder: 'f1' });
+      expect(await api.acquireMaintenance({ ...lease, holder: 'f2' })).toMatchObject({ granted: false, holder: 'f1' });
+      const pushOf = (number: number) =>
+        pushTo(repo, number, { commands: [command(`refs/heads/b${number}`, '', 'a')], packs: [pack(number)] });
+      await api.updateRefs(pushOf(1));
+      await api.updateRefs(pushOf(2));
+      const swap = { repo: repo.name, repoId: repo.id, remove: [pack(1).name], add: [pack(9)], expectedGeneration: 2n };
+      await expect(api.replacePacks(swap)).rejects.toMatchObject({ code: 'VERSION_CONFLICT' });
+      expect(await api.replacePacks({ ...swap, allowAdded: true })).toEqual({ packsGeneration: 4n });
+      const { packs } = await api.getRepo({ name: repo.name, includePacks: true });
+      expect(packs.map(({ name: packName }) => packName)).toEqual([pack(2).name, pack(9).name]);
+      const release = { repo: repo.name, repoId: repo.id, holder: 'f1' };
+      expect(await api.releaseMaintenance(release)).toEqual({ released: true });
+      expect(await api.acquireMaintenance({ ...lease, holder: 'f2' })).toMatchObject({ granted: true });
+    });
+
     it('tells errors with code, details and hint', async () => {
       const api = await connect();
       const repo = await newRepo(api);

@@ -9,7 +9,8 @@ const full = new StratumError('DISK_FULL', 'full', { what: 'free disk', limit: 1
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** What an observer is told of one request that is answered so. */
-async function told(method: string, serve: Parameters<typeof observedHttp>[0], leave = false) {
+async function told(line: string, serve: Parameters<typeof observedHttp>[0], leave = false) {
+  const [method, path = `/blobs/${'a'.repeat(64)}`] = line.split(' ');
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   const calls: ServedCall[] = [];
   const observer = {
@@ -23,7 +24,14 @@ async function told(method: string, serve: Parameters<typeof observedHttp>[0], l
   onTestFinished(() => void server.close());
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('no port');
-  const request = startRequest({ port: bound.port, host: '127.0.0.1', method, agent: false, headers: { traceparent } });
+  const request = startRequest({
+    port: bound.port,
+    host: '127.0.0.1',
+    method,
+    path,
+    agent: false,
+    headers: { traceparent },
+  });
   const body = new Promise<string>((done) => {
     request.on('error', () => done('broken'));
     request.on('response', async (response) => {
@@ -41,6 +49,9 @@ describe('observedHttp', () => {
     ['GET', 'GetBlob'],
     ['PUT', 'PutBlob'],
     ['DELETE', 'unknown'],
+    [`GET /cache/${'a'.repeat(64)}`, 'GetCacheEntry'],
+    [`PUT /cache/${'a'.repeat(64)}`, 'PutCacheEntry'],
+    ['GET /elsewhere', 'unknown'],
   ])('tells of a %s that was answered as of %s, with the caller’s place in a trace', async (method, name) => {
     const { code, body, call } = await told(method, (_, response) => {
       response.writeHead(200);

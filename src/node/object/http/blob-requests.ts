@@ -2,27 +2,54 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import type { Timer } from '../../../base/clock.ts';
 import { asStratumError, StratumError } from '../../../base/errors.ts';
-import { parseOid } from '../../../base/oid.ts';
-import { blobHeaders, blobPathPrefix, blobTimeoutMsMax, toHttpError } from '../../../rpc/blob-http.ts';
+import { isOid, parseOid } from '../../../base/oid.ts';
+import { blobHeaders, blobPathPrefix, blobTimeoutMsMax, requestChecksum, toHttpError } from '../../../rpc/blob-http.ts';
+import { cachePathPrefix, cacheRequestChecksum } from '../../../rpc/cache-http.ts';
 import type { ObjectModules } from '../object-modules.ts';
 import { invalidField } from '../request-fields.ts';
 import { giveBlob } from './give-blob.ts';
-import { checkRequest, headerNumber } from './header-fields.ts';
+import { giveCacheEntry } from './give-cache-entry.ts';
+import { checkRequest, headerNumber, type RequestChecksum } from './header-fields.ts';
 import { takeBlob } from './take-blob.ts';
+import { takeCacheEntry } from './take-cache-entry.ts';
 
 /** How long a caller may go on sending after it was refused, in milliseconds: time to read the refusal. */
 const lingerMs = 5_000;
 
 /**
- * Connections that may ask for blobs at once, each of which may hold a file open. One client has at most 32 to a
- * node (http-blobs.ts). A connection that has not asked yet is closed by the listener's own time limits.
+ * Connections that may ask at once, each of which may hold a file open. One client has at most 32 to a node for
+ * blobs (http-blobs.ts), and as many for entries of the shared cache (http-cache-node.ts). A connection that has not
+ * asked yet is closed by the listener's own time limits.
  */
 const connectionsDefault = 1_024;
 
 /** When a caller that was refused for want of connections may come back, in milliseconds. */
 const retryAfterMs = 1_000;
 
-const methods = { PUT: takeBlob, GET: giveBlob };
+/** Who answers the requests of a kind. */
+interface Route {
+  readonly checksum: RequestChecksum;
+  answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    modules: ObjectModules & { readonly signal: AbortSignal },
+  ): Promise<void>;
+}
+
+const blobRoute: Route = {
+  checksum: requestChecksum,
+  answer: (request, response, modules) => {
+    const answerBlob = { PUT: takeBlob, GET: giveBlob }[methodOf(request)];
+    return answerBlob(request, response, { ...modules, oid: oidOfPath(request) });
+  },
+};
+const cacheRoute: Route = {
+  checksum: cacheRequestChecksum,
+  answer: (request, response, modules) => {
+    const answerEntry = { PUT: takeCacheEntry, GET: giveCacheEntry }[methodOf(request)];
+    return answerEntry(request, response, { ...modules, key: keyOfPath(request) });
+  },
+};
 
 /** Values of who serves the blobs; each has a default. */
 interface BlobRequestsOptions {
@@ -30,7 +57,7 @@ interface BlobRequestsOptions {
   readonly connectionsMax?: number;
 }
 
-/** Serves the blobs of a node over HTTP/1.1, as src/rpc/blob-http.ts describes it. */
+/** Serves a node's blobs and entries of the shared cache over HTTP/1.1, as blob-http.ts and cache-http.ts in src/rpc describe it. */
 export function blobRequests(
   modules: ObjectModules,
   { connectionsMax = connectionsDefault }: BlobRequestsOptions = {},
@@ -42,7 +69,7 @@ export function blobRequests(
     if (!connections.has(socket)) {
       if (connections.size >= connectionsMax) {
         response.shouldKeepAlive = false;
-        const message = `${connectionsMax} connections ask this node for blobs already`;
+        const message = `${connectionsMax} connections ask this node already`;
         refuse(response, new StratumError('OVERLOADED', message, { retryAfterMs }));
         return;
       }
@@ -67,12 +94,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, module
   response.once('close', leave);
   let timer: Timer | undefined;
   try {
-    checkRequest(request);
+    const route = request.url?.startsWith(cachePathPrefix) === true ? cacheRoute : blobRoute;
+    checkRequest(request, route.checksum);
     const timeoutMs = headerNumber(request, blobHeaders.timeoutMs, blobTimeoutMsMax);
     timer = modules.clock.after(timeoutMs, () => request.socket.destroy());
-    await handlerOf(request)(request, response, { ...modules, oid: oidOfPath(request), signal: ending.signal });
+    await route.answer(request, response, { ...modules, signal: ending.signal });
   } catch (error) {
-    if (!ending.signal.aborted) refuse(response, asStratumError(error));
+    if (!ending.signal.aborted && !response.destroyed) refuse(response, asStratumError(error));
   } finally {
     timer?.cancel();
     response.off('close', leave);
@@ -80,8 +108,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, module
   }
 }
 
-function handlerOf({ method }: IncomingMessage): typeof takeBlob {
-  if (method === 'PUT' || method === 'GET') return methods[method];
+function methodOf({ method }: IncomingMessage): 'PUT' | 'GET' {
+  if (method === 'PUT' || method === 'GET') return method;
   throw invalidField('method', `${method}`, 'PUT or GET');
 }
 
@@ -90,6 +118,12 @@ function oidOfPath({ url = '' }: IncomingMessage) {
     throw new StratumError('NOT_FOUND', `there is nothing at ${url}`, { kind: 'path', id: url });
   }
   return parseOid(url.slice(blobPathPrefix.length), 'oid');
+}
+
+function keyOfPath({ url = '' }: IncomingMessage): string {
+  const key = url.slice(cachePathPrefix.length);
+  if (isOid(key)) return key;
+  throw invalidField('key', 'not the key of a cache entry', '64 lower-case hex digits');
 }
 
 /** An error as the answer, or as a trailer where the answer has begun. */

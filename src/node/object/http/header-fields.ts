@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { blobHeaders, requestChecksum } from '../../../rpc/blob-http.ts';
+import { type BlobHeaderValues, type BlobRequestLine, blobHeaders } from '../../../rpc/blob-http.ts';
 import { invalidField } from '../request-fields.ts';
 
 const uint64Max = 2n ** 64n - 1n;
@@ -19,10 +19,13 @@ export function headerNumber(request: IncomingMessage, name: string, max: number
   throw invalidField(name, `${value}`, `at most ${max}`);
 }
 
+/** The checksum that a request must have. */
+export type RequestChecksum = (line: BlobRequestLine, headers: BlobHeaderValues) => string;
+
 /** INVALID_ARGUMENT for a request that is not as it was sent: nothing of it is to be believed. */
-export function checkRequest({ method = '', url = '', headers }: IncomingMessage): void {
+export function checkRequest({ method = '', url = '', headers }: IncomingMessage, checksum: RequestChecksum): void {
   const said = headers[blobHeaders.checksum];
-  const fitting = requestChecksum({ method, path: url }, headers);
+  const fitting = checksum({ method, path: url }, headers);
   if (said === fitting) return;
   throw invalidField(blobHeaders.checksum, said === undefined ? 'missing' : `${said}`, fitting);
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
@@ -10,6 +11,7 @@ import { KiB, MiB } from '../../../../src/base/units.ts';
 import { ObjectNode } from '../../../../src/node/object/object-node.ts';
 import { MemoryBlobSource } from '../../../../src/replication/memory-blob-source.ts';
 import { RemoteNode } from '../../../../src/replication/remote/remote-node.ts';
+import { HttpCacheNode } from '../../../../src/replication/shared-cache/http-cache-node.ts';
 import { callClientStream, callDuplex, callServerStream, callUnary } from '../../../../src/rpc/call.ts';
 import { ChannelPool } from '../../../../src/rpc/channel-pool.ts';
 import { fromRpcError } from '../../../../src/rpc/error-mapping.ts';
@@ -25,6 +27,7 @@ import { objectServiceDefinition } from '../../../../src/rpc/object-service-defi
 import { smallBlobServices } from '../../../../src/rpc/small-blob-services.ts';
 import type { Topology, TopologySource } from '../../../../src/topology/topology.ts';
 import { recordingLog } from '../../base/recording-log.ts';
+import { contentOfEntry } from '../../replication/shared-cache/memory-cache-node.ts';
 import { bytesOf, contentOf, temporaryFolder } from '../../store/sample-blobs.ts';
 import { formedCluster } from '../../topology/sample-cluster.ts';
 import { chunk, fence, fenceMessage, header, streamOf } from './sample-object.ts';
@@ -47,6 +50,13 @@ function settableTopology() {
   return { source, set, listeners };
 }
 
+/** An entry of the shared cache, as it is put over gRPC. */
+function cacheEntryOf(content: Buffer): [PutCacheEntryRequest, PutCacheEntryRequest] {
+  const said = { key: Buffer.alloc(32, 5), size: BigInt(content.length), contentCrc32: crc32(content) };
+  const header = { ...said, ttlMs: 60_000n, tag: 'repository' };
+  return [{ part: { $case: 'header', value: header } }, { part: { $case: 'chunk', value: content } }];
+}
+
 describe('ObjectNode', () => {
   const signal = new AbortController().signal;
   const timeoutMs = 10_000;
@@ -56,8 +66,8 @@ describe('ObjectNode', () => {
   let node: ObjectNode;
   let server: GrpcServer;
 
-  const start = async (freeBytesMin?: number) => {
-    const options = { nodeId: 'object-1', path: join(folder.path, 'object') };
+  const start = async (freeBytesMin?: number, cacheBytesMax = 0) => {
+    const options = { nodeId: 'object-1', path: join(folder.path, 'object'), cacheBytesMax };
     node = new ObjectNode(freeBytesMin === undefined ? options : { ...options, freeBytesMin }, {
       clock: systemClock,
       random: systemRandom,
@@ -157,12 +167,40 @@ describe('ObjectNode', () => {
     expect(await callUnary(at.getStats.bind(at), {}, target('GetStats'))).toMatchObject({ nodeId: 'object-1', fence });
   });
 
-  it('answers UNIMPLEMENTED for the cache', async () => {
+  it('keeps no entries of the shared cache unless it was told how many bytes of them', async () => {
     const at = client();
     const get = Array.fromAsync(callServerStream(at.getCacheEntry.bind(at), { key: Buffer.alloc(32) }, target('Get')));
-    await expect(get).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
-    const put = callClientStream(at.putCacheEntry.bind(at), streamOf<PutCacheEntryRequest>(), target('Put'));
-    await expect(put).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    await expect(get).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const [header, content] = cacheEntryOf(contentOf(10));
+    const put = callClientStream(at.putCacheEntry.bind(at), streamOf(header, content), target('Put'));
+    expect(await put).toEqual({ kept: false });
+  });
+
+  it('gives an entry of the shared cache by gRPC, by HTTP and in process, also after a restart', async () => {
+    await stop();
+    await start(undefined, MiB);
+    const at = client();
+    const put = callClientStream(
+      at.putCacheEntry.bind(at),
+      streamOf(...cacheEntryOf(contentOf(100_000))),
+      target('Put'),
+    );
+    expect(await put).toEqual({ kept: true });
+    await stop();
+    await start(undefined, MiB);
+    const key = Buffer.alloc(32, 5);
+    const again = client();
+    const [header] = await Array.fromAsync(callServerStream(again.getCacheEntry.bind(again), { key }, target('Get')));
+    expect(header).toMatchObject({ part: { value: { size: 100_000n, tag: 'repository' } } });
+    const remoteCache = new HttpCacheNode(
+      { endpoint: server.address, idleTimeoutMs: timeoutMs },
+      { clock: systemClock },
+    );
+    for (const from of [remoteCache, node.inProcessCache]) {
+      const entry = await from.get(key.toString('hex'), { timeoutMs });
+      expect((await contentOfEntry(entry)).equals(contentOf(100_000))).toBe(true);
+    }
+    remoteCache.close();
   });
 
   it('refuses in process what it refuses over gRPC, and the other way round', async () => {
