@@ -1,4 +1,6 @@
 import type {
+  AcquireMaintenanceRequest,
+  AcquireMaintenanceResponse,
   CreateRepoRequest,
   CreateRepoResponse,
   DeleteRepoRequest,
@@ -11,6 +13,8 @@ import type {
   GetRepoResponse,
   ListReposRequest,
   ListReposResponse,
+  ReleaseMaintenanceRequest,
+  ReleaseMaintenanceResponse,
   RenameRepoRequest,
   RenameRepoResponse,
   ReplacePacksRequest,
@@ -42,6 +46,9 @@ export type GetRefsQuery = Asked<GetRefsRequest, 'prefixes'>;
 /** Which changes to read. */
 export type GetRepoLogQuery = Asked<GetRepoLogRequest, 'ref'>;
 
+/** How to change the pack list; without `allowAdded` as strictly as can be. */
+export type ReplacePacksQuery = Asked<ReplacePacksRequest, 'allowAdded'>;
+
 /** Which deleted repository to bring back: by its id, or by the name that it had if only one had it. */
 export type RestoreRepoQuery = Partial<RestoreRepoRequest>;
 
@@ -62,7 +69,16 @@ export interface MetadataApi {
   getRepo(request: GetRepoRequest, options?: MetadataCallOptions): Promise<GetRepoResponse>;
   getRefs(request: GetRefsQuery, options?: MetadataCallOptions): Promise<GetRefsResponse>;
   updateRefs(request: UpdateRefsRequest, options?: MetadataCallOptions): Promise<UpdateRefsResponse>;
-  replacePacks(request: ReplacePacksRequest, options?: MetadataCallOptions): Promise<ReplacePacksResponse>;
+  replacePacks(request: ReplacePacksQuery, options?: MetadataCallOptions): Promise<ReplacePacksResponse>;
+  /** The lease of a repository's maintenance. It saves work: what is safe is so by `replacePacks`. */
+  acquireMaintenance(
+    request: AcquireMaintenanceRequest,
+    options?: MetadataCallOptions,
+  ): Promise<AcquireMaintenanceResponse>;
+  releaseMaintenance(
+    request: ReleaseMaintenanceRequest,
+    options?: MetadataCallOptions,
+  ): Promise<ReleaseMaintenanceResponse>;
   setHead(request: SetHeadRequest, options?: MetadataCallOptions): Promise<SetHeadResponse>;
   getRepoLog(request: GetRepoLogQuery, options?: MetadataCallOptions): Promise<GetRepoLogResponse>;
 }

@@ -1,5 +1,6 @@
 import { hasCode, StratumError } from '../base/errors.ts';
 import type {
+  AcquireMaintenanceRequest,
   ConfirmNameRequest,
   CreateRepoRequest,
   DeleteRepoRequest,
@@ -7,9 +8,9 @@ import type {
   GetRefsResponse,
   GetRepoRequest,
   ListReposResponse,
+  ReleaseMaintenanceRequest,
   ReleaseNameRequest,
   RenameRepoRequest,
-  ReplacePacksRequest,
   ReserveNameRequest,
   RestoreRepoResponse,
   SetHeadRequest,
@@ -23,6 +24,7 @@ import type {
   ListReposQuery,
   MetadataApi,
   MetadataCallOptions,
+  ReplacePacksQuery,
   RestoreRepoQuery,
 } from './metadata-api.ts';
 import { MetadataCall, type MetadataCallLimits, type MetadataCallModules } from './metadata-call.ts';
@@ -139,9 +141,17 @@ export class MetadataClient implements MetadataApi {
     return this.#toRepo('updateRefs', request.repo, request, options);
   }
 
-  async replacePacks(request: ReplacePacksRequest, options?: MetadataCallOptions) {
+  async replacePacks(request: ReplacePacksQuery, options?: MetadataCallOptions) {
     assertChangeSize([], [...request.add, ...request.remove]);
-    return this.#toRepo('replacePacks', request.repo, request, options);
+    return this.#toRepo('replacePacks', request.repo, { allowAdded: false, ...request }, options);
+  }
+
+  acquireMaintenance(request: AcquireMaintenanceRequest, options?: MetadataCallOptions) {
+    return this.#toRepo('acquireMaintenance', request.repo, request, options);
+  }
+
+  releaseMaintenance(request: ReleaseMaintenanceRequest, options?: MetadataCallOptions) {
+    return this.#toRepo('releaseMaintenance', request.repo, request, options);
   }
 
   setHead(request: SetHeadRequest, options?: MetadataCallOptions) {

@@ -1,4 +1,6 @@
 import type {
+  AcquireMaintenanceRequest,
+  AcquireMaintenanceResponse,
   CheckRefsRequest,
   CheckRefsResponse,
   ConfirmNameRequest,
@@ -15,6 +17,8 @@ import type {
   GetRepoResponse,
   ListReposRequest,
   ListReposResponse,
+  ReleaseMaintenanceRequest,
+  ReleaseMaintenanceResponse,
   ReleaseNameRequest,
   ReleaseNameResponse,
   RenameRepoRequest,
@@ -44,6 +48,8 @@ interface MetadataMessages {
   checkRefs: readonly [CheckRefsRequest, CheckRefsResponse];
   updateRefs: readonly [UpdateRefsRequest, UpdateRefsResponse];
   replacePacks: readonly [ReplacePacksRequest, ReplacePacksResponse];
+  acquireMaintenance: readonly [AcquireMaintenanceRequest, AcquireMaintenanceResponse];
+  releaseMaintenance: readonly [ReleaseMaintenanceRequest, ReleaseMaintenanceResponse];
   setHead: readonly [SetHeadRequest, SetHeadResponse];
   getRepoLog: readonly [GetRepoLogRequest, GetRepoLogResponse];
   reserveName: readonly [ReserveNameRequest, ReserveNameResponse];

@@ -12,7 +12,7 @@ export const packChangesMax = 100_000;
 export const refsChecksMax = 1_000;
 
 /** A pack's record in a message. */
-const packBytes = 280;
+const packBytes = 320;
 
 /** The fixed words of a command's result, with the ids that they name, tags and lengths. */
 const resultWordsBytes = 320;

@@ -37,7 +37,7 @@ export const metadataMethods: { readonly [Name in MetadataMethodName]: MetadataM
   updateRefs: {
     rpc: 'UpdateRefs',
     rule: 'repeatable',
-    conclusive: ['INVALID_ARGUMENT', 'TOO_LARGE'],
+    conclusive: ['INVALID_ARGUMENT', 'TOO_LARGE', 'VERSION_CONFLICT'],
     of: (client) => client.updateRefs.bind(client),
   },
   /** By its request id, which the client draws: the repository that an earlier try made is the answer. */
@@ -60,6 +60,19 @@ export const metadataMethods: { readonly [Name in MetadataMethodName]: MetadataM
     rule: 'repeatable',
     conclusive: ['INVALID_ARGUMENT', 'TOO_LARGE'],
     of: (client) => client.replacePacks.bind(client),
+  },
+  /** By its holder, like the next one: from the same one it is a renewal. */
+  acquireMaintenance: {
+    rpc: 'AcquireMaintenance',
+    rule: 'repeatable',
+    conclusive: ['INVALID_ARGUMENT'],
+    of: (client) => client.acquireMaintenance.bind(client),
+  },
+  releaseMaintenance: {
+    rpc: 'ReleaseMaintenance',
+    rule: 'repeatable',
+    conclusive: none,
+    of: (client) => client.releaseMaintenance.bind(client),
   },
   setHead: { rpc: 'SetHead', rule: 'once', conclusive: none, of: (client) => client.setHead.bind(client) },
   renameRepo: { rpc: 'RenameRepo', rule: 'once', conclusive: none, of: (client) => client.renameRepo.bind(client) },

@@ -3,7 +3,7 @@ import type { PackRef } from '../../rpc/gen/stratum/v1/metadata.ts';
 
 /** A file of a pack, which is one blob. */
 export interface PackBlob {
-  /** As git would name the file: "pack-<digits>.idx". */
+  /** As git would name the file: "pack-<digits>.idx"; a bundle's header is "pack-<digits>.bundle-header". */
   readonly file: string;
   readonly oid: Oid;
 }
@@ -15,6 +15,7 @@ export function blobsOfPack(pack: PackRef): readonly PackBlob[] {
     ['idx', pack.indexOid],
     ['rev', pack.reverseIndexOid],
     ['bitmap', pack.bitmapOid],
+    ['bundle-header', pack.bundleHeaderOid ?? Buffer.alloc(0)],
   ];
   return files
     .filter(([kind, oid]) => oid.length > 0 || kind === 'pack' || kind === 'idx')

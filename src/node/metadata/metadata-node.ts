@@ -118,6 +118,8 @@ export class MetadataNode implements Part {
       checkRefs: async (request, call) => this.#running().handlers.checkRefs(request, call),
       updateRefs: async (request, call) => this.#running().handlers.updateRefs(request, call),
       replacePacks: async (request, call) => this.#running().handlers.replacePacks(request, call),
+      acquireMaintenance: async (request, call) => this.#running().handlers.acquireMaintenance(request, call),
+      releaseMaintenance: async (request, call) => this.#running().handlers.releaseMaintenance(request, call),
       setHead: async (request, call) => this.#running().handlers.setHead(request, call),
       getRepoLog: async (request, call) => this.#running().handlers.getRepoLog(request, call),
       reserveName: async (request, call) => this.#running().handlers.reserveName(request, call),

@@ -2,6 +2,7 @@ import type { MetadataHandlers } from '../../client/metadata-handlers.ts';
 import type { MetadataServiceServer } from '../../rpc/gen/stratum/v1/metadata.ts';
 import { unary } from '../../rpc/handlers.ts';
 import type { MetadataModules } from './metadata-modules.ts';
+import { acquireMaintenance } from './rpc/acquire-maintenance.ts';
 import { checkRefs } from './rpc/check-refs.ts';
 import { confirmName } from './rpc/confirm-name.ts';
 import { createRepo } from './rpc/create-repo.ts';
@@ -10,6 +11,7 @@ import { getRefs } from './rpc/get-refs.ts';
 import { getRepo } from './rpc/get-repo.ts';
 import { getRepoLog } from './rpc/get-repo-log.ts';
 import { listRepos } from './rpc/list-repos.ts';
+import { releaseMaintenance } from './rpc/release-maintenance.ts';
 import { releaseName } from './rpc/release-name.ts';
 import { renameRepo } from './rpc/rename-repo.ts';
 import { replacePacks } from './rpc/replace-packs.ts';
@@ -31,6 +33,8 @@ export function metadataHandlers(modules: MetadataModules): MetadataHandlers {
     checkRefs: checkRefs(modules),
     updateRefs: updateRefs(modules),
     replacePacks: replacePacks(modules),
+    acquireMaintenance: acquireMaintenance(modules),
+    releaseMaintenance: releaseMaintenance(modules),
     setHead: setHead(modules),
     getRepoLog: getRepoLog(modules),
     reserveName: reserveName(modules),
@@ -52,6 +56,8 @@ export function metadataService(handlers: MetadataHandlers): MetadataServiceServ
     checkRefs: unary(handlers.checkRefs),
     updateRefs: unary(handlers.updateRefs),
     replacePacks: unary(handlers.replacePacks),
+    acquireMaintenance: unary(handlers.acquireMaintenance),
+    releaseMaintenance: unary(handlers.releaseMaintenance),
     setHead: unary(handlers.setHead),
     getRepoLog: unary(handlers.getRepoLog),
     reserveName: unary(handlers.reserveName),

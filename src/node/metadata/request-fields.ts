@@ -19,6 +19,11 @@ const packNumberMax = 2n ** 44n;
 /** Who pushed, for the log. */
 const actorBytesMax = 512;
 
+/** Who maintains a repository: the id of a node and of a run. */
+const holderBytesMax = 256;
+
+const none = Buffer.alloc(0);
+
 /** A repository's name in its one canonical form; INVALID_ARGUMENT. */
 export function checkRepoName(name: string, field: string): string {
   if (parseRepoName(name, field) === name) return name;
@@ -66,21 +71,29 @@ export function checkActor(actor: string): string {
   throw invalid('actor', `actor is longer than ${actorBytesMax} bytes`, `at most ${actorBytesMax} bytes`);
 }
 
+/** Who maintains a repository; INVALID_ARGUMENT. */
+export function checkHolder(holder: string): string {
+  const bytes = Buffer.byteLength(holder);
+  if (bytes > 0 && bytes <= holderBytesMax) return holder;
+  throw invalid('holder', `holder has ${bytes} bytes`, `1 to ${holderBytesMax} bytes`);
+}
+
 /** Packs whose names and blob ids are well formed; INVALID_ARGUMENT. */
 export function checkPacks(packs: readonly PackRef[], field: string): void {
   for (const pack of packs) {
-    const { name, packOid, indexOid, reverseIndexOid, bitmapOid } = pack;
+    const { name, packOid, indexOid, reverseIndexOid, bitmapOid, bundleHeaderOid = none, bundleHeaderSize = 0n } = pack;
     checkPackName(name, `${field}.name`);
-    const numbers = [pack.packSize, pack.indexSize, pack.reverseIndexSize, pack.bitmapSize, pack.objectCount];
+    const sizes = [pack.packSize, pack.indexSize, pack.reverseIndexSize, pack.bitmapSize, bundleHeaderSize];
+    const numbers = [...sizes, pack.objectCount];
     const tooLarge = numbers.find((number) => number > packNumberMax);
     if (tooLarge !== undefined) {
       throw invalid(field, `pack ${name} has a size or a count of ${tooLarge}`, `at most ${packNumberMax}`);
     }
     const isSound =
       [packOid, indexOid].every(({ length }) => length === oidBytes) &&
-      [reverseIndexOid, bitmapOid].every(({ length }) => length === oidBytes || length === 0);
+      [reverseIndexOid, bitmapOid, bundleHeaderOid].every(({ length }) => length === oidBytes || length === 0);
     if (isSound) continue;
-    const expected = `${oidBytes} bytes each; none for a reverse index or bitmap that is not there`;
+    const expected = `${oidBytes} bytes each; none for a reverse index, bitmap or header that is not there`;
     throw invalid(field, `pack ${name} has a blob id of the wrong length`, expected);
   }
 }

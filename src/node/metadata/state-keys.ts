@@ -34,6 +34,8 @@ const rows = {
   repo: 'r',
   /** Counts over the partition: t. */
   totals: 't',
+  /** Who maintains a repository: w<repo>. */
+  maintenanceLease: 'w',
 } as const;
 
 /** Hex digits of a repository's id. */
@@ -103,6 +105,10 @@ export function repoIdOfPurgeKey(key: Buffer): string {
 
 export function packsReplacementKey(repoId: string): Buffer {
   return repoPrefix(rows.packsReplacement, repoId);
+}
+
+export function maintenanceLeaseKey(repoId: string): Buffer {
+  return repoPrefix(rows.maintenanceLease, repoId);
 }
 
 /** What all refs of a repository begin with. */

@@ -1,6 +1,7 @@
 import { asStratumError, StratumError } from '../../base/errors.ts';
 import {
   GetRepoLogResponse,
+  MaintenanceLease,
   NameAlias,
   PackRef,
   PacksReplacement,
@@ -91,6 +92,14 @@ export function encodePacksReplacement(replacement: PacksReplacement): Buffer {
 
 export function decodePacksReplacement(bytes: Buffer): PacksReplacement {
   return decode('a replacement of packs', bytes, (content) => PacksReplacement.decode(content));
+}
+
+export function encodeMaintenanceLease(lease: MaintenanceLease): Buffer {
+  return record(MaintenanceLease.encode(lease).finish());
+}
+
+export function decodeMaintenanceLease(bytes: Buffer): MaintenanceLease {
+  return decode('a lease of maintenance', bytes, (content) => MaintenanceLease.decode(content));
 }
 
 export function encodeRef({ objectId, peeledId }: Pick<Ref, 'objectId' | 'peeledId'>): Buffer {

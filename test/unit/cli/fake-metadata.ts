@@ -130,6 +130,8 @@ export class FakeMetadata implements MetadataApi {
 
   updateRefs = absent;
   replacePacks = absent;
+  acquireMaintenance = absent;
+  releaseMaintenance = absent;
   setHead = absent;
 
   #find(name: string): FakeRepo {

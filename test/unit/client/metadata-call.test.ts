@@ -58,6 +58,8 @@ function scripted(script: readonly Answer[], options: MetadataClientOptions = {}
     checkRefs: next('checkRefs', { results: [] }),
     updateRefs: next('updateRefs', UpdateRefsResponse.create()),
     replacePacks: next('replacePacks', { packsGeneration: 1n }),
+    acquireMaintenance: next('acquireMaintenance', { granted: true, holder: 'f1', expiresAtMs: 1n }),
+    releaseMaintenance: next('releaseMaintenance', { released: true }),
     setHead: next('setHead', { repo: Repo.create({ name: 'a/b' }) }),
     getRepoLog: next('getRepoLog', { entries: [], nextPageToken: '' }),
     reserveName: next('reserveName', {}),
@@ -100,6 +102,9 @@ const methods = {
   createRepo: (client: MetadataClient) => client.createRepo(CreateRepoRequest.create({ name: 'a/b' })),
   deleteRepo: (client: MetadataClient) => client.deleteRepo({ name: 'a/b', expectedId: '1' }),
   replacePacks: (client: MetadataClient) => client.replacePacks(ReplacePacksRequest.create({ repo: 'a/b' })),
+  acquireMaintenance: (client: MetadataClient) =>
+    client.acquireMaintenance({ repo: 'a/b', repoId: '1', holder: 'f1', ttlMs: 1n }),
+  releaseMaintenance: (client: MetadataClient) => client.releaseMaintenance({ repo: 'a/b', repoId: '1', holder: 'f1' }),
   renameRepo: (client: MetadataClient) => client.renameRepo({ name: 'a/b', expectedId: '1', newName: 'a/c' }),
   restoreRepo: (client: MetadataClient) => client.restoreRepo({ id: '1', home: 0 }),
   reserveName: (client: MetadataClient) =>
@@ -133,6 +138,8 @@ describe('a call to the metadata service', () => {
     'createRepo',
     'deleteRepo',
     'replacePacks',
+    'acquireMaintenance',
+    'releaseMaintenance',
     'reserveName',
     'releaseName',
     'confirmName',

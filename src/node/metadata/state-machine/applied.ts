@@ -1,7 +1,9 @@
 import type {
+  AcquireMaintenanceResponse,
   DeleteRepoResponse,
   LogEntry,
   Ref,
+  ReleaseMaintenanceResponse,
   ReleaseNameResponse,
   ReplacePacksResponse,
   Repo,
@@ -43,6 +45,8 @@ export interface OperationResults {
   releaseName: ReleaseNameResponse;
   /** Whether nothing is left of the repository. */
   purgeRepo: { readonly done: boolean };
+  acquireMaintenance: AcquireMaintenanceResponse;
+  releaseMaintenance: ReleaseMaintenanceResponse;
 }
 
 /** Where and when an entry stands in its partition's log. */

@@ -6,6 +6,7 @@ import {
   changePrefix,
   deletedRepoKey,
   intentKey,
+  maintenanceLeaseKey,
   packNamePrefix,
   packPrefix,
   packsReplacementKey,
@@ -60,6 +61,7 @@ export function applyPurgeRepo(
   }
   for (const key of [
     packsReplacementKey(repoId),
+    maintenanceLeaseKey(repoId),
     intentKey(repoId),
     purgeKey(purgeAtMs, repoId),
     deletedRepoKey(repoId),

@@ -1,3 +1,4 @@
+import { StratumError } from '../../../base/errors.ts';
 import { MiB } from '../../../base/units.ts';
 import type {
   Ref,
@@ -27,7 +28,8 @@ export const atomicFailure: RefFault = { code: 'REF_CONFLICT', message: 'atomic 
 /**
  * Compare-and-swap of refs, and the packs that the new values need. Commands come screened
  * (screen-ref-commands.ts): names and ids are well formed, each name occurs once. Packs are
- * added when at least one command succeeded. REPO_NOT_FOUND when the repository is another one.
+ * added when at least one command succeeded. REPO_NOT_FOUND when the repository is another one,
+ * VERSION_CONFLICT when objects were dropped since those of the push were looked for.
  */
 export function applyUpdateRefs(
   state: StateReader,
@@ -37,6 +39,7 @@ export function applyUpdateRefs(
   const stored = readRepoWithId(state, request.repo, request.repoId);
   const replayed = replayedAnswer(state, request);
   if (replayed !== undefined) return { writes: [], result: replayed };
+  assertNothingDropped(stored.repo, request.packsGeneration);
 
   const verdicts = judgeCommands(state, stored.repo, request.commands);
   const refBytes = limitGrowth(verdicts, stored.refBytes);
@@ -68,6 +71,17 @@ export function applyUpdateRefs(
   const { refsGeneration: fromGeneration } = stored.repo;
   const refsChange = { repoId: repo.id, fromGeneration, toGeneration: repo.refsGeneration, refs };
   return { writes, result, refsChange };
+}
+
+function assertNothingDropped(repo: Repo, checkedGeneration: bigint | undefined): void {
+  const { name, packsDroppedGeneration: dropped } = repo;
+  if (checkedGeneration === undefined || dropped === undefined || checkedGeneration >= dropped) return;
+  throw new StratumError(
+    'VERSION_CONFLICT',
+    `the push builds on packs of repository ${name} of which some were dropped meanwhile`,
+    { what: `packs of repository ${name}`, expected: String(checkedGeneration), current: String(dropped) },
+    { hint: 'push again' },
+  );
 }
 
 /** Faults the creations that would outgrow the limit; the size of all refs if the others happen. */

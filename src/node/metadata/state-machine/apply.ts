@@ -4,6 +4,7 @@ import type { StateReader } from '../state.ts';
 import type { Applied, EntryContext, OperationResults } from './applied.ts';
 import { applyCreateRepo } from './apply-create-repo.ts';
 import { applyDeleteRepo } from './apply-delete-repo.ts';
+import { applyAcquireMaintenance, applyReleaseMaintenance } from './apply-maintenance.ts';
 import { applyMoveRepo } from './apply-move-repo.ts';
 import { applyPurgeRepo } from './apply-purge-repo.ts';
 import { applyAbortRename, applyBeginRename, applyCommitRename } from './apply-rename.ts';
@@ -51,6 +52,10 @@ export function applyEntry(
       return applyReleaseName(state, operation.value);
     case 'purgeRepo':
       return applyPurgeRepo(state, operation.value, context);
+    case 'acquireMaintenance':
+      return applyAcquireMaintenance(state, operation.value, context);
+    case 'releaseMaintenance':
+      return applyReleaseMaintenance(state, operation.value);
     default:
       throw new StratumError(
         'DATA_CORRUPT',

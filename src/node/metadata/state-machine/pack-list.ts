@@ -5,7 +5,7 @@ import { encodePosition, packKey, packNameKey } from '../state-keys.ts';
 import { decodeBytes, decodePack, encodeBytes, encodePack } from '../state-records.ts';
 import type { EntryContext } from './applied.ts';
 
-/** Packs of one repository: with at most 280 bytes each, GetRepo's answer stays below the largest message. */
+/** Packs of one repository: with at most 320 bytes each, GetRepo's answer stays below the largest message. */
 export const packsMax = 200_000;
 
 /** A change of a repository's pack list. */

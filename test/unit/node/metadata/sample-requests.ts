@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MetadataHandlers, MetadataMethodName } from '../../../../src/client/metadata-handlers.ts';
 import {
+  AcquireMaintenanceRequest,
   CheckRefsRequest,
   ConfirmNameRequest,
   CreateRepoRequest,
@@ -11,6 +12,7 @@ import {
   ListReposRequest,
   PackRef,
   RefCommand,
+  ReleaseMaintenanceRequest,
   ReleaseNameRequest,
   RenameRepoRequest,
   ReplacePacksRequest,
@@ -43,6 +45,10 @@ export function callsOf(handlers: MetadataHandlers): Calls {
     updateRefs: (request, signal) =>
       handlers.updateRefs(UpdateRefsRequest.create({ pushId: randomBytes(16), ...request }), within(signal)),
     replacePacks: (request, signal) => handlers.replacePacks(ReplacePacksRequest.create(request), within(signal)),
+    acquireMaintenance: (request, signal) =>
+      handlers.acquireMaintenance(AcquireMaintenanceRequest.create(request), within(signal)),
+    releaseMaintenance: (request, signal) =>
+      handlers.releaseMaintenance(ReleaseMaintenanceRequest.create(request), within(signal)),
     setHead: (request, signal) => handlers.setHead(SetHeadRequest.create(request), within(signal)),
     getRepoLog: (request, signal) => handlers.getRepoLog(GetRepoLogRequest.create(request), within(signal)),
     reserveName: (request, signal) => handlers.reserveName(ReserveNameRequest.create(request), within(signal)),

@@ -8,6 +8,7 @@ import {
   deletedRepoRange,
   encodePosition,
   intentKey,
+  maintenanceLeaseKey,
   packKey,
   packNameKey,
   packsReplacementKey,
@@ -49,6 +50,7 @@ describe('the keys of a partition’s state', () => {
       alias: aliasKey('team/app'),
       replacement: packsReplacementKey(repoId),
       purge: purgeKey(1n, repoId),
+      lease: maintenanceLeaseKey(repoId),
     };
     const place = '000000000000010200000003';
     expect(Object.fromEntries(Object.entries(keys).map(([name, key]) => [name, key.toString('hex')]))).toEqual({
@@ -65,6 +67,7 @@ describe('the keys of a partition’s state', () => {
       alias: Buffer.from('lteam/app').toString('hex'),
       replacement: `6d${repoId}`,
       purge: `710000000000000001${repoId}`,
+      lease: `77${repoId}`,
     });
   });
 

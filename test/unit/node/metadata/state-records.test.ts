@@ -5,6 +5,7 @@ import {
   decodeBytes,
   decodeChanges,
   decodeIntent,
+  decodeMaintenanceLease,
   decodeNumber,
   decodePack,
   decodePacksReplacement,
@@ -15,6 +16,7 @@ import {
   encodeBytes,
   encodeChanges,
   encodeIntent,
+  encodeMaintenanceLease,
   encodeNumber,
   encodePack,
   encodePacksReplacement,
@@ -67,6 +69,8 @@ describe('records of the metadata store', () => {
     expect(decodePack(encodePack(pack(3)))).toEqual(pack(3));
     expect(decodeChanges(encodeChanges(changes))).toEqual(changes);
     expect(decodeAnswer(encodeAnswer(answer))).toEqual(answer);
+    const lease = { holder: 'f1/ab', expiresAtMs: 2n ** 60n };
+    expect(decodeMaintenanceLease(encodeMaintenanceLease(lease))).toEqual(lease);
     expect(decodeNumber(encodeNumber(2n ** 63n))).toBe(2n ** 63n);
     expect(decodeBytes(encodeBytes(Buffer.from('x')))).toEqual(Buffer.from('x'));
   });
@@ -93,6 +97,7 @@ describe('records of the metadata store', () => {
     ['a repository without content', Buffer.of(2), decodeRepo],
     ['a reserved name', encodeAlias(alias), decodeAlias],
     ['a rename', encodeIntent(intent), decodeIntent],
+    ['a lease of maintenance', encodeMaintenanceLease({ holder: 'f1', expiresAtMs: 5n }), decodeMaintenanceLease],
     ['a replacement of packs', encodePacksReplacement(replacement), decodePacksReplacement],
     ['a pack', encodePack(pack(3)), decodePack],
     ['changes', encodeChanges(changes), decodeChanges],

@@ -131,8 +131,10 @@ describe('the metadata state machine', () => {
     const value = { repo: repoName, repoId, atomic: false, packs: [pack(1)], pushId: Buffer.alloc(16), actor: 'ada' };
     const commands = names.map((name) => command(name, '', '1'));
     replica.propose<'updateRefs'>({ $case: 'updateRefs', value: { ...value, commands } });
-    const replaced = { repo: repoName, repoId, remove: [], add: [pack(2)], expectedGeneration: 2n };
+    const replaced = { repo: repoName, repoId, remove: [], add: [pack(2)], expectedGeneration: 2n, allowAdded: false };
     replica.propose<'replacePacks'>({ $case: 'replacePacks', value: replaced });
+    const lease = { repo: repoName, repoId, holder: 'f1', ttlMs: 1_000n };
+    replica.propose<'acquireMaintenance'>({ $case: 'acquireMaintenance', value: lease });
     const request = { name: repoName, expectedId: repoId, graceMs: 0n };
     replica.propose<'deleteRepo'>({ $case: 'deleteRepo', value: { request } });
     replica.propose<'purgeRepo'>({ $case: 'purgeRepo', value: { repoId, rowsMax: 10_000 } });
