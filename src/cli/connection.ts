@@ -1,5 +1,6 @@
 import type { Oid } from '../base/oid.ts';
 import type { HistoryPage, PartitionChange } from '../client/coordinator-client.ts';
+import type { FrontendApi } from '../client/frontend-api.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import type { WatchEvent } from '../client/watch-event.ts';
 import type { ConsensusMemberPlace, ConsensusStatus, MembersChanged } from '../consensus/consensus.ts';
@@ -126,6 +127,8 @@ export interface ClusterConnection {
   metadata(): Promise<MetadataApi>;
   /** Missing and corrupt copies that its reads find are healed, as far as they can be at once, by `close`. */
   objects(): Promise<ObjectApi & SmallObjectApi>;
+  /** The frontends of a topology, by id; each call has the connection's deadline, and a signal of its own. */
+  frontends(topology: Topology): readonly FrontendApi[];
   /** Reads one object node. */
   reader(nodeId: string, address: string): Promise<NodeReader>;
   /** A page of the blobs that one object node holds, by position; without a cursor the first. */

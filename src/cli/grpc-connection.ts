@@ -4,6 +4,8 @@ import { StratumError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import type { Random } from '../base/random.ts';
 import { CoordinatorClient, type HistoryPage, type PartitionChange } from '../client/coordinator-client.ts';
+import type { FrontendApi } from '../client/frontend-api.ts';
+import { FrontendClient } from '../client/frontend-client.ts';
 import type { MetadataApi } from '../client/metadata-api.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
@@ -35,6 +37,7 @@ import type {
 } from './connection.ts';
 import { deleteBlobs, deletionLimit } from './delete-blobs.ts';
 import { listBlobPage } from './list-blob-page.ts';
+import { sortNodes } from './listings/sort-nodes.ts';
 import type { Unreachable } from './output/envelope.ts';
 import { silentLog } from './silent-log.ts';
 import { SilentNodes } from './silent-nodes.ts';
@@ -189,6 +192,14 @@ export class GrpcConnection implements ClusterConnection {
       note: (gap, reason) => (reason === 'MISSED_WRITE' ? undefined : found.note(gap, reason)),
     };
     return new QuorumObjects({}, { ...modules, gaps });
+  }
+
+  frontends(topology: Topology): readonly FrontendApi[] {
+    const { timeoutMs } = this.#options;
+    const modules = { channels: this.#channels, clock: this.#clock };
+    return sortNodes(topology.nodes.values())
+      .filter(({ roles }) => roles.includes('frontend'))
+      .map(({ id: nodeId, address: endpoint }) => new FrontendClient({ nodeId, endpoint, timeoutMs }, modules));
   }
 
   async reader(nodeId: string, endpoint: string): Promise<NodeReader> {

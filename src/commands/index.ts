@@ -1,5 +1,9 @@
 import type { CommandTable } from '../cli/command-table.ts';
 import BenchObject from './bench/object.ts';
+import CacheExplain from './cache/explain.ts';
+import CachePurge from './cache/purge.ts';
+import CacheStats from './cache/stats.ts';
+import CacheWarm from './cache/warm.ts';
 import ClusterDown from './cluster/down.ts';
 import ClusterHealth from './cluster/health.ts';
 import ClusterMemberAdd from './cluster/member/add.ts';
@@ -37,6 +41,7 @@ import RepoCheck from './repo/check.ts';
 import RepoCreate from './repo/create.ts';
 import RepoDelete from './repo/delete.ts';
 import RepoList from './repo/list.ts';
+import RepoMaintain from './repo/maintain.ts';
 import RepoRename from './repo/rename.ts';
 import RepoRestore from './repo/restore.ts';
 import RepoShow from './repo/show.ts';
@@ -52,6 +57,10 @@ import Version from './version.ts';
 export const commandTable: CommandTable = {
   commands: {
     'bench:object': BenchObject,
+    'cache:explain': CacheExplain,
+    'cache:purge': CachePurge,
+    'cache:stats': CacheStats,
+    'cache:warm': CacheWarm,
     'cluster:down': ClusterDown,
     'cluster:health': ClusterHealth,
     'cluster:member:add': ClusterMemberAdd,
@@ -81,6 +90,7 @@ export const commandTable: CommandTable = {
     'repo:create': RepoCreate,
     'repo:delete': RepoDelete,
     'repo:list': RepoList,
+    'repo:maintain': RepoMaintain,
     'repo:rename': RepoRename,
     'repo:restore': RepoRestore,
     'repo:show': RepoShow,
@@ -102,6 +112,7 @@ export const commandTable: CommandTable = {
   },
   topics: {
     bench: 'How fast this cluster is',
+    cache: 'What frontends keep, so that a repeated clone costs almost nothing',
     cluster: 'A whole cluster: on this machine, or as its coordinators see it',
     'cluster:member': 'The coordinators’ members of the consensus engine',
     completion: 'Completion scripts for shells',

@@ -7,7 +7,8 @@ import { StratumError } from '../base/errors.ts';
 import type { Durability } from '../store/durability.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 import { type NodeRole, nodeRoles } from '../topology/topology.ts';
-import { flagOf, type Setting, settings, variableOf } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { flagOf, settings, variableOf } from './settings.ts';
 
 /** The configuration of one process. Times in milliseconds, sizes in bytes. */
 export interface NodeConfig {
@@ -60,14 +61,25 @@ export interface NodeConfig {
     readonly binary: string | undefined;
   };
   readonly metricsListen: string | undefined;
-  readonly object: { readonly freeBytesMin: number; readonly durability: Durability };
+  readonly object: { readonly freeBytesMin: number; readonly cacheBytesMax: number; readonly durability: Durability };
   /** What a frontend remembers of replicas that missed blobs. */
   readonly hints: { readonly bytesMax: number; readonly ageMaxMs: number };
   readonly git: {
     readonly createOnPush: boolean;
     readonly receivePackBytesMax: number;
     readonly processesMax: number;
+    readonly uploadPackTimeoutMs: number;
   };
+  /** What a frontend keeps; nothing of it is the only copy. */
+  readonly cache: {
+    readonly packBytesMax: number;
+    readonly packEntryBytesMax: number;
+    readonly packMemoryBytesMax: number;
+    readonly packAgeMaxMs: number;
+    readonly repositoryBytesMax: number;
+    readonly warming: boolean;
+  };
+  readonly maintenance: { readonly enabled: boolean };
 }
 
 /** Where a configuration comes from; a flag wins over a variable, a variable over the file. */

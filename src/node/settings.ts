@@ -3,17 +3,8 @@ import { GiB, KiB, MiB } from '../base/units.ts';
 import { durabilities } from '../store/durability.ts';
 import { logLevels } from '../telemetry/log.ts';
 import { nodeRoles } from '../topology/topology.ts';
-
-/** A setting of a node: its place in the YAML file, its check, and what docs/configuration.md says of it. */
-export interface Setting {
-  /** Path in the YAML file, for example "cluster.partitions". */
-  readonly path: string;
-  readonly kind: 'text' | 'integer' | 'boolean' | 'list' | 'map';
-  readonly schema: z.ZodType;
-  /** Undefined when there is none and the setting is optional. */
-  readonly default?: unknown;
-  readonly description: string;
-}
+import { cacheSettings } from './cache-settings.ts';
+import { integer, milliseconds, type Setting, setting } from './setting.ts';
 
 const address = z
   .string()
@@ -28,8 +19,6 @@ const etcdUrl = z
     params: { expected: 'http(s)://host:port alone, with --etcd-username and --etcd-password-file for the user' },
   });
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'expected 1 to 128 characters of A-Z a-z 0-9 . _ -');
-const integer = (min: number, max: number) => z.int().min(min).max(max);
-const milliseconds = integer(1, 86_400_000);
 
 /**
  * The one table of node settings. The YAML file, STRATUM_* variables and flags are read by it;
@@ -234,6 +223,13 @@ export const settings: readonly Setting[] = [
     'Writes are refused when less is free on the disk.',
   ),
   setting(
+    'object.cacheBytesMax',
+    'integer',
+    integer(0, 1024 * GiB),
+    8 * GiB,
+    'Largest sum of the entries of the shared cache on this node; 0 for none. They give way when less than twice object.freeBytesMin, or than 128 MiB more, is free on the disk.',
+  ),
+  setting(
     'hints.bytesMax',
     'integer',
     integer(0, 1024 * GiB),
@@ -263,23 +259,8 @@ export const settings: readonly Setting[] = [
     'Largest pack that a push may bring.',
   ),
   setting('git.processesMax', 'integer', integer(1, 1024), 8, 'git processes at once.'),
+  ...cacheSettings,
 ];
-
-function setting(
-  path: string,
-  kind: Setting['kind'],
-  schema: z.ZodType,
-  fallback: unknown,
-  description: string,
-): Setting {
-  return {
-    path,
-    kind,
-    schema,
-    description,
-    ...(fallback === undefined ? {} : { default: fallback }),
-  };
-}
 
 /** The environment variable of a setting: cluster.replicationFactor is STRATUM_CLUSTER_REPLICATION_FACTOR. */
 export function variableOf(path: string): string {
@@ -308,6 +289,7 @@ export function flagOf(path: string): string {
     'etcd.clientListen': 'etcd-client-listen',
     'hints.bytesMax': 'hints-bytes-max',
     'hints.ageMaxMs': 'hints-age-max',
+    'maintenance.enabled': 'maintenance',
   };
   const last = path.slice(path.lastIndexOf('.') + 1);
   return (

@@ -1,17 +1,11 @@
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { systemClock } from '../base/clock.ts';
 import { explain } from '../base/errors.ts';
 import { Lifecycle, type Part } from '../base/lifecycle.ts';
-import type { Logger } from '../base/log.ts';
-import { type Random, systemRandom } from '../base/random.ts';
+import { systemRandom } from '../base/random.ts';
 import { CoordinatorClient } from '../client/coordinator-client.ts';
 import { MetadataClient } from '../client/metadata-client.ts';
 import { TopologyView } from '../client/topology-view.ts';
-import type { NodeDirectory } from '../replication/node-directory.ts';
-import type { ObjectApi, SmallObjectApi } from '../replication/object-api.ts';
-import { QuorumObjects } from '../replication/quorum-objects.ts';
-import type { GapSink } from '../replication/replica-gaps.ts';
-import { TopologyNodeDirectory } from '../replication/topology-node-directory.ts';
 import { ChannelPool } from '../rpc/channel-pool.ts';
 import { MetadataServiceService, ReplicationServiceService } from '../rpc/gen/stratum/v1/metadata.ts';
 import { GrpcServer } from '../rpc/grpc-server.ts';
@@ -24,40 +18,25 @@ import { traceparentInterceptor } from '../rpc/traceparent-interceptor.ts';
 import { DataFolder } from '../store/data-folder.ts';
 import { assertStoreKept, noteStore } from '../store/kept-store.ts';
 import { createLog } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import type { NodeRegistration, Topology } from '../topology/topology.ts';
+import type { NodeRegistration } from '../topology/topology.ts';
 import { Announcement } from './announcement.ts';
 import type { CoordinatorNode } from './coordinator/coordinator.ts';
 import { buildConsensus } from './coordinator-consensus.ts';
-import { exposeBreakers, exposePool } from './expose-connections.ts';
-import { exposeHints, hintMetrics } from './expose-hints.ts';
+import { exposePool } from './expose-connections.ts';
 import { exposeStore, storeMetrics } from './expose-store.ts';
 import { exposeTopology } from './expose-topology.ts';
 import type { Frontend } from './frontend/frontend.ts';
+import { addFrontendService, startFrontend } from './frontend-role.ts';
 import { handoverPart } from './handover-part.ts';
-import { hedgeMetrics } from './hedge-metrics.ts';
 import { keptNodeId } from './kept-node-id.ts';
 import { Membership } from './membership.ts';
-import type { MetadataNode } from './metadata/metadata-node.ts';
-import type { CoordinatorAuthority } from './metadata/replication/coordinator-authority.ts';
-import { MeteredObjects } from './metered-objects.ts';
 import { defaultNodeId, type NodeConfig, splitAddress } from './node-config.ts';
+import type { MetadataRole, NamedConfig, NodeModules, NodeParts, RoleParts } from './node-parts.ts';
 import { nodeStats, type StatsSources } from './node-stats.ts';
 import type { ObjectNode } from './object/object-node.ts';
-import { nodeWatchers, objectServiceObservers, type ProcessWatch } from './process-watch.ts';
+import { objectServiceObservers } from './process-watch.ts';
 import { shutdownSignal } from './shutdown-signal.ts';
-
-/** What a process is made from. */
-export interface NodeModules {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly version: string;
-}
-
-/** A configuration that names its node. */
-type NamedConfig = NodeConfig & { readonly nodeId: string };
 
 /** A process that serves. */
 export interface RunningNode {
@@ -121,13 +100,13 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
     ? await buildCoordinator(config, lifecycle, { ...parts, address })
     : undefined;
   if (coordinator !== undefined) listener.add(coordinator.definition, coordinator.service);
+  let frontend: Frontend | undefined;
+  if (roles.includes('frontend')) await addFrontendService(config, parts, () => frontend);
   await lifecycle.start(listener);
   if (coordinator !== undefined) await lifecycle.start(coordinator);
   await lifecycle.start(view);
   if (config.metricsListen !== undefined) await startMetrics(config.metricsListen, lifecycle, parts);
-  const frontend = roles.includes('frontend')
-    ? await startFrontend(config, lifecycle, { ...parts, object, metadata })
-    : undefined;
+  if (roles.includes('frontend')) frontend = await startFrontend(config, lifecycle, { ...parts, object, metadata });
 
   const registration: NodeRegistration = {
     id: config.nodeId,
@@ -154,34 +133,6 @@ export async function startNode(config: NamedConfig, lifecycle: Lifecycle, modul
 /** The labels of a process, and among them what its acknowledgements are worth where that is less than usual. */
 function labelsOf({ roles, labels, object: { durability } }: NamedConfig): NodeConfig['labels'] {
   return roles.includes('object') && durability !== 'disk' ? { ...labels, 'stratum.durability': durability } : labels;
-}
-
-/** What the roles of a process share. */
-interface NodeParts extends NodeModules {
-  readonly folder: DataFolder;
-  /** Of this process. */
-  readonly generationId: bigint;
-  readonly channels: ChannelPool;
-  readonly listener: GrpcServer;
-  readonly view: TopologyView;
-  /** Made at its first use: the address of a process's own coordinator is known only once it listens. */
-  readonly client: () => CoordinatorClient;
-  /** Loaded where somebody counts or reads them: the library costs memory and time at the start. */
-  readonly metrics: () => Promise<Metrics>;
-  /** What watches the calls between this process and object nodes. */
-  readonly watch: ProcessWatch;
-}
-
-/** The metadata role, and what of it goes into heartbeats. */
-interface MetadataRole {
-  readonly node: MetadataNode;
-  readonly authority: CoordinatorAuthority;
-  readonly announcement: Announcement;
-}
-
-interface RoleParts extends NodeParts {
-  readonly object: ObjectNode | undefined;
-  readonly metadata: MetadataRole | undefined;
 }
 
 async function openFolder(
@@ -272,74 +223,6 @@ async function startMetrics(listen: string, lifecycle: Lifecycle, parts: NodePar
   const listener = new MetricsListener(splitAddress(listen), { metrics });
   await lifecycle.start(listener);
   log.info({ url: listener.url }, 'metrics for Prometheus');
-}
-
-async function startFrontend(config: NamedConfig, lifecycle: Lifecycle, parts: RoleParts): Promise<Frontend> {
-  const { clock, random, log, version, folder, view, channels, metadata, watch } = parts;
-  const { nodeId } = config;
-  const nodes = await startNodeDirectory(lifecycle, parts);
-  const localMetadata = (id: string) => (id === nodeId ? metadata?.node.handlers : undefined);
-  const gaps = await startHints(config, lifecycle, parts, nodes);
-  const readObserver = watch.metrics === undefined ? undefined : hedgeMetrics(watch.metrics);
-  const objects = new QuorumObjects({}, { clock, topology: view, nodes, gaps, readObserver });
-  const { Frontend } = await import('./frontend/frontend.ts');
-  const frontend = new Frontend(
-    {
-      ...splitAddress(config.httpListen),
-      cacheDir: join(folder.path, 'cache'),
-      version,
-      createOnPush: config.git.createOnPush,
-      receivePackBytesMax: config.git.receivePackBytesMax,
-      gitProcessesMax: config.git.processesMax,
-    },
-    {
-      clock,
-      random,
-      log,
-      objects: meteredWhereWatched(objects, watch),
-      metadata: new MetadataClient({}, { clock, random, topology: view, channels, local: localMetadata }),
-      ready: () => isServing(view.current()),
-    },
-  );
-  await lifecycle.start(frontend);
-  return frontend;
-}
-
-/** The object nodes as this process calls them. */
-async function startNodeDirectory(lifecycle: Lifecycle, parts: RoleParts): Promise<TopologyNodeDirectory> {
-  const { random, view, channels, object, watch } = parts;
-  const local = object?.inProcess;
-  const modules = { topology: view, pool: channels, random, local };
-  const nodes = new TopologyNodeDirectory({ ...modules, ...nodeWatchers(watch) });
-  await lifecycle.start({ name: 'object nodes', stop: async () => nodes.close() });
-  if (watch.metrics !== undefined) exposeBreakers(watch.metrics, nodes);
-  return nodes;
-}
-
-function meteredWhereWatched(objects: QuorumObjects, { metrics }: ProcessWatch): ObjectApi & SmallObjectApi {
-  return metrics === undefined ? objects : new MeteredObjects({ inner: objects, metrics });
-}
-
-/** Remembers what replicas miss, and brings it to them when they are back. */
-async function startHints(
-  config: NamedConfig,
-  lifecycle: Lifecycle,
-  { clock, random, log, folder, view, watch: { metrics } }: NodeParts,
-  nodes: NodeDirectory,
-): Promise<GapSink> {
-  const { HintLog } = await import('../replication/hints/hint-log.ts');
-  const { HintReplay } = await import('../replication/hints/hint-replay.ts');
-  const observer = metrics === undefined ? undefined : hintMetrics(metrics);
-  const hints = new HintLog({ path: join(folder.path, 'hints'), ...config.hints }, { clock, log, observer });
-  await lifecycle.start(hints);
-  if (metrics !== undefined) exposeHints(metrics, hints);
-  await lifecycle.start(new HintReplay({}, { hints, topology: view, nodes, clock, random, log }));
-  return hints;
-}
-
-/** A frontend can serve once blobs and repositories have a place. */
-function isServing(topology: Topology | undefined): boolean {
-  return topology !== undefined && topology.ring.epoch > 0n && topology.partitions.every(({ epoch }) => epoch > 0n);
 }
 
 /** Tells the cluster of this process from now on; what comes back tells whether it was refused for good. */

@@ -130,6 +130,45 @@ export const metricTable = {
     syncBuckets,
   ),
   stratum_store_quarantined_total: counter('Copies that were put in quarantine.', []),
+
+  stratum_git_requests_total: counter(
+    'Git requests that a frontend answered: advertise, ls-refs, fetch, push, object-info, bundle; the result is OK or ' +
+      'the code of the error.',
+    ['kind', 'result'],
+  ),
+  stratum_pack_cache_requests_total: counter(
+    'Fetches by how they were answered: hit (from a stored response), join (an equal one was being answered), miss, ' +
+      'bypass (the cache has no part in it).',
+    ['outcome'],
+  ),
+  stratum_pack_cache_hit_bytes_total: counter('Bytes sent from stored responses.', []),
+  stratum_pack_cache_saved_seconds_total: counter('Time of making responses that hits and joins have saved.', []),
+  stratum_pack_cache_entries: gauge('Stored responses.', []),
+  stratum_pack_cache_entry_bytes: gauge('Bytes of the stored responses.', []),
+  stratum_pack_cache_evictions_total: counter(
+    'Stored responses that were evicted for want of space or for their age.',
+    [],
+  ),
+  stratum_pack_cache_unstored_total: counter(
+    'Responses that could not be stored: the disk was full, or they were too large.',
+    [],
+  ),
+  stratum_pack_cache_warmed_total: counter(
+    'Responses prepared after pushes: prepared, stored (it was there), dropped (the queue was full), failed.',
+    ['result'],
+  ),
+  stratum_shared_cache_requests_total: counter(
+    'Responses asked of the object nodes, where other frontends leave theirs: hit or miss.',
+    ['result'],
+  ),
+  stratum_git_processes: gauge('Processes of git that run.', []),
+  stratum_git_queue: gauge('Requests that wait for a git process.', []),
+  stratum_repository_cache_repositories: gauge('Cached bare repositories.', []),
+  stratum_repository_cache_bytes: gauge('Bytes of the cached bare repositories.', []),
+  stratum_maintenance_runs_total: counter(
+    'Repackings that this frontend ended: changed, unchanged, or the code of the error.',
+    ['result'],
+  ),
 } satisfies Record<string, MetricRow>;
 
 function counter<const Labels extends readonly string[]>(help: string, labels: Labels) {

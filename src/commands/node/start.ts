@@ -3,7 +3,7 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { parseDuration } from '../../cli/parse-duration.ts';
 import { parseSize } from '../../cli/parse-size.ts';
 import { stratumVersion } from '../../cli/version.ts';
-import type { Setting } from '../../node/settings.ts';
+import type { Setting } from '../../node/setting.ts';
 
 const text = (description: string, helpValue: string) => Flags.string({ description, helpValue });
 const many = (description: string, helpValue: string) =>
@@ -59,6 +59,20 @@ export default class NodeStart extends BaseCommand {
     }),
     'receive-pack-bytes-max': text('Largest pack that a push may bring (default: 16GiB).', '<size>'),
     'processes-max': text('git processes at once (default: 8).', '<number>'),
+    'upload-pack-timeout': text('How long git may take for the response to one fetch (default: 30m).', '<duration>'),
+    'pack-bytes-max': text('Responses to fetches that a frontend keeps (default: 16GiB; 0 for none).', '<size>'),
+    'pack-entry-bytes-max': text('A larger response is not kept (default: 4GiB).', '<size>'),
+    'pack-memory-bytes-max': text('What of them is in memory as well (default: 256MiB).', '<size>'),
+    'pack-age-max': text('A response that nobody asked for in this time is dropped (default: 7d).', '<duration>'),
+    'repository-bytes-max': text('Bare repositories that a frontend keeps (default: 64GiB).', '<size>'),
+    warming: Flags.boolean({
+      description: 'Prepare the response to the next shallow clone after a push (default: yes).',
+      allowNo: true,
+    }),
+    maintenance: Flags.boolean({
+      description: 'Repack repositories with many packs in the background (default: yes).',
+      allowNo: true,
+    }),
     partitions: cluster('Metadata partitions (default: 64).'),
     'replication-factor': cluster('On how many object nodes a blob is placed (default: 3).'),
     'metadata-replicas': cluster('On how many metadata nodes a partition is placed (default: 3).'),

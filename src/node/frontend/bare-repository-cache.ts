@@ -1,35 +1,38 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import pLimit from 'p-limit';
 import type { Clock } from '../../base/clock.ts';
-import { StratumError } from '../../base/errors.ts';
+import { explain, systemCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { GiB } from '../../base/units.ts';
 import type { MetadataApi } from '../../client/metadata-api.ts';
+import type { GitRunner } from '../../git/git-runner.ts';
 import type { ObjectApi } from '../../replication/object-api.ts';
-import type { PackRef } from '../../rpc/gen/stratum/v1/metadata.ts';
-import { syncFolder } from '../../store/durable-file.ts';
-import {
-  createBareRepository,
-  linkPack,
-  listPackNames,
-  removeLeftovers,
-  removePack,
-  writeRefs,
-} from './bare-repository.ts';
-import { JoinedCalls } from './joined-calls.ts';
-import { formatFromWire } from './object-format.ts';
-import { downloadFile, isIntact, type PackFile, packFilesOf } from './pack-download.ts';
+import { diskError } from '../../store/disk-error.ts';
+import { type MeasureDisk, measureDisk } from '../../store/disk-space.ts';
+import { abortable } from './abortable.ts';
+import { createBareRepository, linkPack, listPackNames, removeLeftovers, topFiles } from './bare-repository.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
+import { CrossPackIndex } from './repositories/cross-pack-index.ts';
+import { evictedSuffix, RepositoryRoom } from './repositories/repository-room.ts';
+import { RepositoryState } from './repositories/repository-state.ts';
+import { packRecordNames, RepositoryUpdate, type UpdateOutcome } from './repositories/repository-update.ts';
+import { removeRetired, retiredIsDue } from './repositories/retired-packs.ts';
 
-/** Where the repositories are and what bounds their downloads. */
+/** Where the repositories are and what bounds them. */
 export interface BareRepositoryCacheOptions {
   readonly folder: string;
+  /** Bytes of all repositories; the least recently used go beyond it, never one in use, never the last. */
+  readonly bytesMax: number;
   /** Files that are downloaded at once, over all repositories. */
   readonly downloadsMax: number;
   /** A repository's packs are hashed again at most this often, however often git complains. */
   readonly contentCheckIntervalMs: number;
   /** Milliseconds for one call of the metadata service. */
   readonly metadataTimeoutMs: number;
+  /** Milliseconds for which packs that are listed no more stay on disk; default ten minutes. */
+  readonly packGraceMs?: number;
+  /** More packs than this outside a multi-pack-index are put into one; default 32. */
+  readonly unindexedPacksMax?: number;
 }
 
 /** What a cache of bare repositories works with. */
@@ -39,27 +42,70 @@ export interface BareRepositoryCacheModules {
   readonly metadata: MetadataApi;
   readonly objects: ObjectApi;
   readonly refs: RefReader;
+  readonly git: GitRunner;
   /** Aborts when the frontend stops. */
   readonly stopping: AbortSignal;
+  /** The real disk unless given. */
+  readonly measureDisk?: MeasureDisk;
 }
 
 /** A cached repository that is as new as the moment when it was asked for. */
 export interface CachedRepository {
   readonly path: string;
   readonly refs: RepositoryRefs;
+  /** Whether its refs on disk are still those; a later request may bring it further while git runs. */
+  readonly isUnchanged: () => boolean;
+  /** A generation of the pack list that held every object which git finds here. */
+  readonly packsGeneration: bigint;
 }
 
-interface State {
-  refsGeneration: bigint;
-  packsGeneration: bigint;
-  /** Requests that use the repository at the moment. */
-  users: number;
-  /** What the next update looks at beside the generations: a new process trusts no file of an older one. */
-  check: 'none' | 'size' | 'content';
-  contentCheckedAtMs: number | undefined;
-  /** Files that the last update had to bring back although they should have been there. */
-  mended: number;
+/** Counters since the start, and what is on disk now. */
+export interface BareRepositoryCounters {
+  /** Updates that needed no download, and those that did. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly repositories: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly evictions: number;
 }
+
+/** What is to go. */
+export interface RepositoryPurge {
+  /** All repositories unless given. */
+  readonly repoId?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What a purge did, or would do. */
+export interface PurgedRepositories {
+  readonly repositories: number;
+  readonly bytes: number;
+  /** Repositories in use, which go when their last user has ended. */
+  readonly deferred: number;
+}
+
+/** Between two looks at packs that are due, and at the room on the disk. */
+const sweepIntervalMs = 30_000;
+
+/** A use is written down on disk at most this often. */
+const usedAtWriteIntervalMs = 60_000;
+
+/** For so long a request that failed is tried again because of what another one mended. */
+const mendedLatelyMs = 5_000;
+
+/** The disk is kept free of this much, or this part, whichever is more: pushes and the pack cache need it. */
+const freeBytesMin = GiB;
+const freePartMin = 0.05;
+
+/**
+ * Each pack costs every git process 12 microseconds to open its index: of 200 packs, 2.4 of 4.9 ms
+ * for one object and 0.15 of 2.3 s for a depth-1 fetch. To write an index takes 120 ms of a core.
+ */
+const defaultUnindexedPacksMax = 32;
+
+/** Milliseconds for `git multi-pack-index write`: 200 packs take less than a second. */
+const indexTimeoutMs = 300_000;
 
 /**
  * Bare repositories on the frontend's disk, one for each repository id, brought up to date from
@@ -68,40 +114,77 @@ interface State {
 export class BareRepositoryCache {
   readonly #options: BareRepositoryCacheOptions;
   readonly #modules: BareRepositoryCacheModules;
-  readonly #states = new Map<string, State>();
-  readonly #updates = new JoinedCalls<CachedRepository>((repo) => this.#update(repo));
-  readonly #download: ReturnType<typeof pLimit>;
+  readonly #states = new Map<string, RepositoryState>();
+  readonly #indexes: CrossPackIndex;
+  readonly #update: RepositoryUpdate;
+  readonly #room: RepositoryRoom;
+  /** Work that no request waits for. */
+  readonly #background = new Set<Promise<void>>();
+  #uses = 0;
   #hits = 0;
   #misses = 0;
 
   constructor(options: BareRepositoryCacheOptions, modules: BareRepositoryCacheModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#download = pLimit(options.downloadsMax);
+    const { clock, log, metadata, objects, git, stopping } = modules;
+    const { folder, bytesMax, downloadsMax, metadataTimeoutMs, packGraceMs = 600_000 } = options;
+    this.#room = new RepositoryRoom(
+      { folder, bytesMax, freeBytesMin, freePartMin },
+      { log, measureDisk: modules.measureDisk ?? measureDisk, states: this.#states },
+    );
+    this.#indexes = new CrossPackIndex(
+      { packsMax: options.unindexedPacksMax ?? defaultUnindexedPacksMax, timeoutMs: indexTimeoutMs },
+      { log, git, stopping },
+    );
+    const makeRoom = (bytes: number) => this.#room.make(bytes);
+    this.#update = new RepositoryUpdate(
+      { downloadsMax, metadataTimeoutMs, packGraceMs },
+      { clock, metadata, objects, indexes: this.#indexes, makeRoom, stopping },
+    );
   }
 
-  /** Updates that needed no download, and those that did. */
-  get counters(): { readonly hits: number; readonly misses: number } {
-    return { hits: this.#hits, misses: this.#misses };
+  get counters(): BareRepositoryCounters {
+    return {
+      hits: this.#hits,
+      misses: this.#misses,
+      repositories: [...this.#states.values()].filter(({ record }) => record.bytes > 0).length,
+      bytes: this.#room.bytes,
+      bytesMax: this.#options.bytesMax,
+      evictions: this.#room.evictions,
+    };
   }
 
-  /** Makes the folder and clears what an interrupted process left in it. */
+  /** Makes the folder, clears what an interrupted process left in it, and counts what is there. */
   async open(): Promise<void> {
-    await mkdir(this.#options.folder, { recursive: true });
-    for (const entry of await readdir(this.#options.folder)) {
-      if (entry.endsWith('.git')) await removeLeftovers(join(this.#options.folder, entry));
+    const { folder } = this.#options;
+    const { clock, stopping } = this.#modules;
+    await mkdir(folder, { recursive: true });
+    for (const entry of await readdir(folder)) {
+      if (entry.endsWith(evictedSuffix)) await rm(join(folder, entry), { recursive: true, force: true });
+      else if (entry.endsWith('.git')) await this.#openRepository(entry.slice(0, -'.git'.length));
     }
+    await this.#room.make(0);
+    const sweeps = clock.every(sweepIntervalMs, () => this.#sweep());
+    if (stopping.aborted) sweeps.cancel();
+    else stopping.addEventListener('abort', () => sweeps.cancel(), { once: true });
+  }
+
+  /** Waits for work in the background, after `stopping` has aborted. */
+  async close(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
   }
 
   /** Runs work on a repository that holds at least what was pushed before this call; its packs stay while it runs. */
   async use<T>(repo: string, signal: AbortSignal, work: (repository: CachedRepository) => Promise<T>): Promise<T> {
-    const repository = await this.#updates.run(repo, signal);
-    const state = this.#stateOf(repository.refs.repo.id);
-    state.users += 1;
+    const wanted = await this.#modules.refs.read(repo, signal);
+    const { state, release } = await this.#enter(wanted.repo.id);
     try {
-      return await work(repository);
+      const refs = await abortable(this.#bringUpTo(state, wanted), signal);
+      const packsGeneration = state.vouchedGeneration;
+      return await work({ path: state.path, refs, packsGeneration, isUnchanged: () => isSame(state.refs, refs) });
     } finally {
-      state.users -= 1;
+      release();
     }
   }
 
@@ -120,129 +203,181 @@ export class BareRepositoryCache {
     else if (state.check === 'none') state.check = 'size';
   }
 
-  /** Doubts and updates a repository; true when something was mended and another try makes sense. */
+  /** Doubts and updates a repository; true when something was mended, just now or lately, and another try makes sense. */
   async mend(refs: RepositoryRefs, signal: AbortSignal): Promise<boolean> {
     this.doubt(refs);
-    await this.#updates.run(refs.repo.name, signal);
-    const { mended } = this.#stateOf(refs.repo.id);
-    if (mended > 0)
-      this.#modules.log.warn({ repo: refs.repo.name, files: mended }, 'mended a damaged cached repository');
-    return mended > 0;
+    return await this.use(refs.repo.name, signal, async ({ refs: current }) => {
+      const { mendedAtMs } = this.#stateOf(current.repo.id);
+      return mendedAtMs !== undefined && this.#modules.clock.monotonicMs() - mendedAtMs < mendedLatelyMs;
+    });
   }
 
   /** Takes over a pack that an accepted push brought, so that it need not be downloaded. */
   async adopt(refs: RepositoryRefs, packName: string, fromPath: string): Promise<void> {
-    const path = this.#pathOf(refs.repo.id);
-    await createBareRepository(path, refs.snapshot.objectFormat);
-    await linkPack(packName, fromPath, path);
-  }
-
-  async #update(name: string): Promise<CachedRepository> {
-    // Refs before packs: then every ref's objects are in a listed pack, whatever is pushed in between.
-    const refs = await this.#modules.refs.read(name);
-    const { repo } = refs;
-    const state = this.#stateOf(repo.id);
-    const repository = { path: this.#pathOf(repo.id), refs };
-    const current = state.refsGeneration === repo.refsGeneration && state.packsGeneration === repo.packsGeneration;
-    if (current && state.check === 'none') {
-      this.#hits += 1;
-      return repository;
-    }
-    const request = { name, includePacks: true };
-    const listed = await this.#modules.metadata.getRepo(request, { timeoutMs: this.#options.metadataTimeoutMs });
-    if (listed.repo === undefined || listed.repo.id !== repo.id) {
-      throw new StratumError('VERSION_CONFLICT', `repository ${name} was made again while it was read`, {
-        what: name,
-        expected: repo.id,
-        current: listed.repo?.id ?? '',
-      });
-    }
-    const { check } = state;
-    state.check = 'none'; // Whoever doubts it from here on is heard by the next update.
+    const { state, release } = await this.#enter(refs.repo.id);
     try {
-      await createBareRepository(repository.path, formatFromWire(repo.objectFormat));
-      await this.#syncPacks(repository, listed.packs, check, state);
-      await writeRefs(repository.path, refs.snapshot);
-    } catch (error) {
-      if (state.check === 'none') state.check = check === 'none' ? 'size' : check;
-      throw error;
+      await createBareRepository(state.path, refs.snapshot.objectFormat);
+      await linkPack(packName, fromPath, state.path);
+      await state.record.note(packRecordNames(packName).filter((file) => !state.record.has(file)));
+    } finally {
+      release();
     }
-    state.refsGeneration = repo.refsGeneration;
-    state.packsGeneration = listed.repo.packsGeneration;
-    return repository;
   }
 
-  async #syncPacks(
-    repository: CachedRepository,
-    packs: readonly PackRef[],
-    check: State['check'],
-    state: State,
-  ): Promise<void> {
-    const { path } = repository;
-    const present = await listPackNames(path);
-    const missing: (readonly PackFile[])[] = [];
-    let mended = 0;
-    for (const pack of packs) {
-      const files = packFilesOf(path, pack);
-      if (present.has(pack.name)) {
-        const damaged = check === 'none' ? [] : await this.#damagedOf(files, check);
-        mended += damaged.length;
-        if (damaged.length > 0) missing.push(damaged);
-      } else {
-        if (check !== 'none') mended += 1;
-        missing.push(files);
+  /** Deletes cached copies, at once or when their last user has ended; a dry run only says what would go. */
+  async purge(request: RepositoryPurge = {}): Promise<PurgedRepositories> {
+    const { repoId, dryRun = false } = request;
+    const all = [...this.#states.values()].filter(({ record }) => record.bytes > 0);
+    const chosen = all.filter(({ id }) => repoId === undefined || id === repoId);
+    let repositories = 0;
+    let bytes = 0;
+    for (const state of chosen) {
+      const size = state.record.bytes;
+      if (dryRun ? state.isIdle : await this.#room.evict(state)) {
+        repositories += 1;
+        bytes += size;
+      } else if (!dryRun) state.isUnwanted = true;
+    }
+    return { repositories, bytes, deferred: chosen.length - repositories };
+  }
+
+  /** Holds a repository, once nothing runs alone on it. */
+  async #enter(repoId: string): Promise<{ readonly state: RepositoryState; readonly release: () => void }> {
+    for (;;) {
+      const state = this.#stateOf(repoId); // Another one after an eviction.
+      if (state.alone === undefined) {
+        this.#noteUse(state);
+        return { state, release: state.hold() };
       }
+      await state.alone;
     }
-    await this.#fetch(path, missing);
-    state.mended = mended;
-    if (missing.length === 0) this.#hits += 1;
-    else this.#misses += 1;
-    await this.#dropUnlisted(path, packs, present, state);
   }
 
-  async #damagedOf(files: readonly PackFile[], check: 'size' | 'content'): Promise<PackFile[]> {
-    const intact = await Promise.all(files.map((file) => isIntact(file, check, this.#modules.stopping)));
-    return files.filter((_, at) => !intact[at]);
+  /**
+   * Joins an update that ends where this caller wants to be, or starts one. A hundred requests at once
+   * thus share one, however many of them read the refs while it ran.
+   */
+  async #bringUpTo(state: RepositoryState, wanted: RepositoryRefs): Promise<RepositoryRefs> {
+    for (;;) {
+      const { update } = state;
+      if (update === undefined) return await this.#startUpdate(state, wanted);
+      if (state.check === 'none' && covers(update.target, wanted)) return await update.done;
+      await update.done.catch(() => undefined); // Whoever asked for it hears of it.
+    }
   }
 
-  async #fetch(path: string, packs: readonly (readonly PackFile[])[]): Promise<void> {
-    if (packs.length === 0) return;
-    const { objects, stopping } = this.#modules;
-    // All are awaited before a failure is passed on, so that no download outlives its update.
-    const results = await Promise.allSettled(
-      packs.map(async (files) => {
-        // One after another: the index comes last and makes the pack visible to git.
-        for (const file of files) await this.#download(() => downloadFile(file, objects, stopping));
-      }),
-    );
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    await syncFolder(join(path, 'objects', 'pack'));
+  #startUpdate(state: RepositoryState, wanted: RepositoryRefs): Promise<RepositoryRefs> {
+    // A caller that read its refs early and comes late must not turn the repository back.
+    const target = state.refs === undefined || covers(wanted, state.refs) ? wanted : state.refs;
+    const release = state.hold();
+    const done = this.#runUpdate(state, target).finally(() => {
+      state.update = undefined;
+      release();
+    });
+    state.update = { target, done };
+    return done;
   }
 
-  /** A pack that maintenance took away must not vouch for objects any more; while git runs here it stays. */
-  async #dropUnlisted(path: string, packs: readonly PackRef[], present: Set<string>, state: State): Promise<void> {
-    if (state.users > 0) return;
-    const listed = new Set(packs.map((pack) => pack.name));
-    for (const name of present) if (!listed.has(name)) await removePack(path, name);
+  async #runUpdate(state: RepositoryState, target: RepositoryRefs): Promise<RepositoryRefs> {
+    const mendedBeforeMs = state.mendedAtMs;
+    const outcome = await this.#tryUpdate(state, target);
+    if (outcome.downloaded) this.#misses += 1;
+    else this.#hits += 1;
+    if (state.mendedAtMs !== mendedBeforeMs) {
+      this.#modules.log.warn({ repo: target.repo.name }, 'mended a damaged cached repository');
+    }
+    if (outcome.changed) {
+      const indexing = this.#indexes.consider(state);
+      if (indexing !== undefined) this.#inBackground(indexing);
+    }
+    return target;
   }
 
-  #stateOf(repoId: string): State {
+  /** Where a file or folder is something else, or goes away in the middle, the repository is made again from nothing, once. */
+  async #tryUpdate(state: RepositoryState, target: RepositoryRefs): Promise<UpdateOutcome> {
+    try {
+      return await this.#update.run(state, target);
+    } catch (error) {
+      if (!isWrongShape(error)) throw diskError(error, `the cached copy of ${target.repo.name}`);
+      this.#modules.log.warn({ repo: target.repo.name, reason: explain(error) }, 'cached repository made again');
+      await this.#indexes.drop(state).catch(() => undefined); // It goes with the folder.
+      await rm(state.path, { recursive: true, force: true });
+      state.record.clear();
+      state.retired.clear();
+      return await this.#update.run(state, target);
+    }
+  }
+
+  async #openRepository(repoId: string): Promise<void> {
+    const state = this.#stateOf(repoId);
+    await removeLeftovers(state.path);
+    const info = await stat(state.path);
+    state.usedAtMs = info.mtimeMs;
+    state.usedAtWrittenMs = info.mtimeMs;
+    const packs = await listPackNames(state.path).catch(() => []); // Not to be read: the first update mends it.
+    await state.record.note([...topFiles, ...[...packs].flatMap(packRecordNames)]);
+  }
+
+  #noteUse(state: RepositoryState): void {
+    const nowMs = this.#modules.clock.nowMs();
+    this.#uses += 1;
+    state.useOrder = this.#uses;
+    state.usedAtMs = nowMs;
+    if (nowMs - state.usedAtWrittenMs < usedAtWriteIntervalMs) return;
+    state.usedAtWrittenMs = nowMs;
+    // Only the order of eviction after a restart depends on it; there is no folder before the first update.
+    this.#inBackground(utimes(state.path, nowMs / 1000, nowMs / 1000).catch(() => undefined));
+  }
+
+  #sweep(): void {
+    for (const state of this.#states.values()) if (state.isIdle) this.#tend(state);
+    this.#inBackground(this.#room.make(0));
+  }
+
+  /** What waited for the last user of a repository to end. */
+  #tend(state: RepositoryState): void {
+    if (this.#modules.stopping.aborted || this.#states.get(state.id) !== state) return;
+    const nowMs = this.#modules.clock.monotonicMs();
+    if (state.isUnwanted) this.#inBackground(this.#room.evict(state));
+    else if (retiredIsDue(state, nowMs)) this.#inBackground(removeRetired(state, nowMs, this.#indexes));
+    else if (this.#room.isOver) this.#inBackground(this.#room.make(0));
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const ended = work
+      .then(
+        () => undefined,
+        (error: unknown) => this.#modules.log.warn({ reason: explain(error) }, 'cached repositories not tended'),
+      )
+      .finally(() => this.#background.delete(ended));
+    this.#background.add(ended);
+  }
+
+  #stateOf(repoId: string): RepositoryState {
     const found = this.#states.get(repoId);
     if (found !== undefined) return found;
-    const state: State = {
-      refsGeneration: -1n,
-      packsGeneration: -1n,
-      users: 0,
-      check: 'size',
-      contentCheckedAtMs: undefined,
-      mended: 0,
-    };
+    const options = { folder: this.#options.folder, usedAtMs: this.#modules.clock.nowMs() };
+    const state = new RepositoryState(repoId, options, { onIdle: (idle) => this.#tend(idle) });
     this.#states.set(repoId, state);
     return state;
   }
+}
 
-  #pathOf(repoId: string): string {
-    return join(this.#options.folder, `${repoId}.git`);
-  }
+function isSame(now: RepositoryRefs | undefined, { repo }: RepositoryRefs): boolean {
+  return now?.repo.refsGeneration === repo.refsGeneration;
+}
+
+/** Whether a repository at `refs` holds at least what `wanted` names; generations of one repository only rise. */
+function covers({ repo }: RepositoryRefs, wanted: RepositoryRefs): boolean {
+  return (
+    repo.id === wanted.repo.id &&
+    repo.refsGeneration >= wanted.repo.refsGeneration &&
+    repo.packsGeneration >= wanted.repo.packsGeneration
+  );
+}
+
+/** A folder where a file should be, a file where a folder should be, or nothing where something was a moment ago. */
+function isWrongShape(error: unknown): boolean {
+  const code = systemCode(error);
+  return code !== undefined && ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'EEXIST', 'ELOOP'].includes(code);
 }

@@ -1,12 +1,20 @@
-import { link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../../base/errors.ts';
 import type { ObjectFormat } from '../../git/object-id.ts';
 import type { RefSnapshot } from '../../git/ref-snapshot.ts';
-import { syncFolder, temporaryFilePrefix, writeFileDurably } from '../../store/durable-file.ts';
+import { syncFolder, temporaryFilePrefix, temporaryFileSuffix } from '../../store/durable-file.ts';
 
 /** The files of one pack in the order in which they may appear: git takes a pack for whole when its index is there. */
 export const packExtensions = ['pack', 'rev', 'bitmap', 'idx'] as const;
+
+/** The files of a bare repository beside its packs. */
+export const topFiles = ['config', 'HEAD', 'packed-refs'] as const;
+
+/** Names of files that are being written: ours, those of git, and the temporary shallow files of upload-pack. */
+const leftoverPrefixes = [temporaryFilePrefix, 'tmp_', 'shallow_'];
+
+let writes = 0;
 
 /**
  * A bare repository on disk with nothing in it that git needs not: config, HEAD, packed-refs,
@@ -18,7 +26,7 @@ export async function createBareRepository(path: string, format: ObjectFormat): 
   await mkdir(join(path, 'refs'), { recursive: true });
   await writeIfDifferent(join(path, 'config'), configText(format));
   // Git takes a folder without HEAD for no repository at all.
-  if (!(await exists(join(path, 'HEAD')))) await writeFileDurably(join(path, 'HEAD'), 'ref: refs/heads/main\n');
+  if (!(await exists(join(path, 'HEAD')))) await replaceFile(join(path, 'HEAD'), 'ref: refs/heads/main\n');
 }
 
 /** Replaces all refs at once, then HEAD. */
@@ -28,13 +36,13 @@ export async function writeRefs(path: string, snapshot: RefSnapshot): Promise<vo
     lines.push(`${ref.objectId} ${ref.name}\n`);
     if (ref.peeledId !== '') lines.push(`^${ref.peeledId}\n`);
   }
-  await writeFileDurably(join(path, 'packed-refs'), lines.join(''));
+  await replaceFile(join(path, 'packed-refs'), lines.join(''));
   await writeIfDifferent(join(path, 'HEAD'), `ref: ${snapshot.head}\n`);
 }
 
 /** Borrows the objects and refs of another repository, as they are now. */
 export async function borrowFrom(path: string, basePath: string): Promise<void> {
-  await writeFileDurably(join(path, 'objects', 'info', 'alternates'), `${join(basePath, 'objects')}\n`);
+  await replaceFile(join(path, 'objects', 'info', 'alternates'), `${join(basePath, 'objects')}\n`);
   try {
     // The file is only ever replaced, never written in place, so the link keeps this moment's refs.
     await link(join(basePath, 'packed-refs'), join(path, 'packed-refs'));
@@ -72,15 +80,44 @@ export async function removePack(path: string, name: string): Promise<void> {
   for (const extension of packExtensions.toReversed()) await rm(packPath(path, name, extension), { force: true });
 }
 
-/** Deletes what an interrupted write or download left. */
+/** Deletes what an interrupted write, download or git left, packs without an index among it. */
 export async function removeLeftovers(path: string): Promise<void> {
-  for (const folder of [path, join(path, 'objects', 'pack'), join(path, 'objects', 'info')]) {
+  const packs = join(path, 'objects', 'pack');
+  for (const folder of [path, packs, join(path, 'objects', 'info')]) {
     for (const file of await readdir(folder).catch(noEntries)) {
-      if (file.startsWith(temporaryFilePrefix) || file.startsWith('tmp_')) {
+      if (leftoverPrefixes.some((prefix) => file.startsWith(prefix))) {
         await rm(join(folder, file), { force: true, recursive: true });
       }
     }
   }
+  const files = new Set(await readdir(packs).catch(noEntries));
+  for (const file of files) {
+    const stem = /^(pack-[0-9a-f]+)\.(?:pack|rev|bitmap)$/.exec(file)?.[1];
+    if (stem !== undefined && !files.has(`${stem}.idx`)) await rm(join(packs, file), { force: true, recursive: true });
+  }
+}
+
+/**
+ * Deletes what does not belong into a repository of ours: loose refs and objects, borrowed objects,
+ * reflogs, grafts. What running processes have in it for a moment stays. Returns how many things went.
+ */
+export async function removeForeign(path: string): Promise<number> {
+  const foreign = await Promise.all([
+    strangersIn(path, (name) => name === 'objects' || name === 'refs' || topFiles.some((file) => file === name)),
+    strangersIn(join(path, 'refs'), () => false),
+    strangersIn(join(path, 'objects'), (name) => name === 'pack' || name === 'info'),
+    strangersIn(join(path, 'objects', 'info'), () => false),
+    strangersIn(join(path, 'objects', 'pack'), (name) => /^(pack-[0-9a-f]+\.|multi-pack-index)/.test(name)),
+  ]);
+  const paths = foreign.flat();
+  for (const found of paths) await rm(found, { force: true, recursive: true });
+  return paths.length;
+}
+
+async function strangersIn(folder: string, belongs: (name: string) => boolean): Promise<string[]> {
+  const names = await readdir(folder).catch(noEntries);
+  const isTemporary = (name: string) => leftoverPrefixes.some((prefix) => name.startsWith(prefix));
+  return names.filter((name) => !belongs(name) && !isTemporary(name)).map((name) => join(folder, name));
 }
 
 /** The size of a file in bytes; undefined when there is none. */
@@ -110,5 +147,22 @@ async function exists(path: string): Promise<boolean> {
 
 async function writeIfDifferent(path: string, text: string): Promise<void> {
   const current = await readFile(path, 'utf8').catch(() => undefined); // Unreadable is different.
-  if (current !== text) await writeFileDurably(path, text);
+  if (current !== text) await replaceFile(path, text);
+}
+
+/**
+ * Replaces a file at once, without waiting for the disk: a reader sees the old content or the new,
+ * and after a crash the first update of the next process writes these files anew.
+ */
+async function replaceFile(path: string, text: string): Promise<void> {
+  writes += 1;
+  const name = `${temporaryFilePrefix}${basename(path)}.${process.pid}-${writes}${temporaryFileSuffix}`;
+  const temporary = join(dirname(path), name);
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined); // The write's own error says more.
+    throw error;
+  }
 }

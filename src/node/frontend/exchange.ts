@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StratumError } from '../../base/errors.ts';
+import type { GitRequestKind } from './frontend-metrics.ts';
 import { endResponse } from './request-body.ts';
 
 /** Headers that keep every cache from keeping an answer, as git-http-backend sends them. */
@@ -21,6 +22,8 @@ export class Exchange {
   readonly signal: AbortSignal;
   /** 0, 1 or 2, from the Git-Protocol header. */
   readonly protocolVersion: 0 | 1 | 2;
+  /** What the request turned out to ask for; undefined while that is not known, and for what is no Git request. */
+  kind: GitRequestKind | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, stopping: AbortSignal) {
     this.request = request;
@@ -39,11 +42,12 @@ export class Exchange {
     return this.response.headersSent;
   }
 
-  /** Sends 200 and the headers; may be called again without effect. */
-  begin(contentType: string): void {
+  /** Sends 200 and the headers, with the length where the whole body is known; may be called again without effect. */
+  begin(contentType: string, sizeBytes?: number): void {
     if (this.begun) return;
     this.signal.throwIfAborted();
-    this.response.writeHead(200, { ...noCacheHeaders, 'Content-Type': contentType });
+    const length = sizeBytes === undefined ? {} : { 'Content-Length': sizeBytes };
+    this.response.writeHead(200, { ...noCacheHeaders, 'Content-Type': contentType, ...length });
   }
 
   /** Sends bytes at the client's pace; rejects when the client is gone. */

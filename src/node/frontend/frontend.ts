@@ -1,57 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import type { Clock } from '../../base/clock.ts';
+import type { ErrorCode } from '../../base/error-codes.ts';
 import { asStratumError, explain, StratumError } from '../../base/errors.ts';
 import type { Part } from '../../base/lifecycle.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Random } from '../../base/random.ts';
-import { MiB } from '../../base/units.ts';
-import type { MetadataApi } from '../../client/metadata-api.ts';
-import { GitRunner } from '../../git/git-runner.ts';
 import { probeGitVersion } from '../../git/git-version.ts';
-import type { ObjectApi } from '../../replication/object-api.ts';
-import { BareRepositoryCache } from './bare-repository-cache.ts';
-import { EncodedRefsCache } from './encoded-refs-cache.ts';
 import { Exchange } from './exchange.ts';
-import { Health } from './health.ts';
+import type { FrontendControl } from './frontend-control.ts';
+import type { FrontendOptions } from './frontend-options.ts';
+import { buildFrontend, type FrontendModules, type FrontendParts } from './frontend-parts.ts';
 import { answerError, httpStatusOf } from './http-errors.ts';
-import { InfoRefs } from './info-refs.ts';
-import { QuarantineFolder } from './quarantine.ts';
-import { ReceivePack } from './receive-pack.ts';
-import { RefReader } from './ref-reader.ts';
-import { type RouteModules, route } from './routes.ts';
+import { route } from './routes.ts';
 import { createServer, listen } from './server.ts';
-import { UploadPack } from './upload-pack.ts';
-
-/** The settings of a frontend. */
-export interface FrontendOptions {
-  readonly host: string;
-  /** 0 for one that the system chooses. */
-  readonly port: number;
-  /** Folder of the cached repositories and quarantines; nothing in it is the only copy. */
-  readonly cacheDir: string;
-  /** The version of Stratum, for the agent capability. */
-  readonly version: string;
-  readonly createOnPush: boolean;
-  readonly receivePackBytesMax: number;
-  readonly gitProcessesMax: number;
-  /** Requests that wait for a git process; default 256. */
-  readonly gitQueueMax?: number;
-  /** "git" unless given. */
-  readonly gitPath?: string;
-}
-
-/** What a frontend works with. */
-export interface FrontendModules {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly metadata: MetadataApi;
-  readonly objects: ObjectApi;
-  /** Whether the topology is known and allows to serve. */
-  readonly ready: () => boolean;
-}
 
 /** Counters since the start, for heartbeats. */
 export interface FrontendCounters {
@@ -59,21 +18,6 @@ export interface FrontendCounters {
   readonly cacheHits: number;
   readonly cacheMisses: number;
 }
-
-/** Files downloaded at once by one frontend. */
-const downloadsMax = 4;
-
-/** A damaged repository is looked at byte by byte at most every ten minutes. */
-const contentCheckIntervalMs = 600_000;
-
-/** Milliseconds for one metadata read. */
-const metadataTimeoutMs = 10_000;
-
-/** Refs kept in memory: about 200 MB at the most. */
-const cachedRefsMax = 1_000_000;
-
-/** Refs kept as the bytes that clients are sent: 80 a ref, in up to three shapes. */
-const encodedRefsBytesMax = 128 * MiB;
 
 /** How long requests in flight may go on when the frontend stops; half of what the lifecycle gives a part. */
 const stopGraceMs = 5_000;
@@ -84,11 +28,9 @@ export class Frontend implements Part {
   readonly #options: FrontendOptions;
   readonly #modules: FrontendModules;
   readonly #stopping = new AbortController();
-  readonly #git: GitRunner;
-  readonly #cache: BareRepositoryCache;
-  readonly #quarantines: QuarantineFolder;
-  readonly #routes: RouteModules;
+  readonly #parts: FrontendParts;
   readonly #inFlight = new Set<Promise<void>>();
+  #gitVersion = '';
   #server: FastifyInstance | undefined;
   #url: string | undefined;
   #gitRequests = 0;
@@ -96,31 +38,8 @@ export class Frontend implements Part {
   constructor(options: FrontendOptions, modules: FrontendModules) {
     this.#options = options;
     this.#modules = modules;
-    const { clock, random, log, metadata, objects, ready } = modules;
-    const { createOnPush, receivePackBytesMax, cacheDir } = options;
-    const stopping = this.#stopping.signal;
-    const gitPath = options.gitPath === undefined ? {} : { gitPath: options.gitPath };
-    const gitBounds = { processesMax: options.gitProcessesMax, queueMax: options.gitQueueMax ?? 256 };
-    const git = new GitRunner({ ...gitBounds, ...gitPath }, { clock });
-    const refs = new RefReader({ cachedRefsMax, timeoutMs: metadataTimeoutMs }, { metadata });
-    const encodedRefs = new EncodedRefsCache({ bytesMax: encodedRefsBytesMax });
-    const cache = new BareRepositoryCache(
-      { folder: join(cacheDir, 'repositories'), downloadsMax, contentCheckIntervalMs, metadataTimeoutMs },
-      { clock, log, metadata, objects, refs, stopping },
-    );
-    const quarantines = new QuarantineFolder({ folder: join(cacheDir, 'quarantine') }, { random });
-    this.#git = git;
-    this.#cache = cache;
-    this.#quarantines = quarantines;
-    this.#routes = {
-      health: new Health({ ready, stopping }),
-      infoRefs: new InfoRefs({ agent: `stratum/${options.version}`, createOnPush }, { refs, encodedRefs }),
-      uploadPack: new UploadPack({ log, git, cache, refs, encodedRefs }),
-      receivePack: new ReceivePack(
-        { createOnPush, receivePackBytesMax },
-        { clock, random, log, git, cache, refs, objects, metadata, quarantines },
-      ),
-    };
+    const life = { stopping: this.#stopping.signal, gitVersion: () => this.#gitVersion };
+    this.#parts = buildFrontend(options, modules, life);
   }
 
   /** The base URL of the listener, "http://127.0.0.1:8480"; only after the start. */
@@ -129,18 +48,27 @@ export class Frontend implements Part {
     return this.#url;
   }
 
+  /** Hits and joins count as hits: git did not run for them. */
   get counters(): FrontendCounters {
-    const { hits, misses } = this.#cache.counters;
-    return { gitRequests: this.#gitRequests, cacheHits: hits, cacheMisses: misses };
+    const { hits, joins, misses } = this.#parts.packs.stats;
+    return { gitRequests: this.#gitRequests, cacheHits: hits + joins, cacheMisses: misses };
+  }
+
+  /** What operators may ask. */
+  get operations(): FrontendControl {
+    return this.#parts.operations;
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    const gitVersion = await probeGitVersion(this.#git, signal);
-    await this.#cache.open();
-    await this.#quarantines.open();
+    const { git, repositories, quarantines, packs, maintenance } = this.#parts;
+    this.#gitVersion = await probeGitVersion(git, signal);
+    await repositories.open();
+    await quarantines.open();
+    await packs.start();
+    await maintenance.start();
     this.#server = createServer((request, response) => this.#handle(request, response));
     this.#url = await listen(this.#server, this.#options.host, this.#options.port);
-    this.#modules.log.info({ url: this.#url, gitVersion }, 'serving Git over HTTP');
+    this.#modules.log.info({ url: this.#url, gitVersion: this.#gitVersion }, 'serving Git over HTTP');
   }
 
   /** Takes no new connection and waits for the requests in flight, five seconds or until the signal aborts; then they are broken off. */
@@ -148,7 +76,7 @@ export class Frontend implements Part {
     const breakOff = () => {
       const reason = new StratumError('SHUTTING_DOWN', 'the frontend stops');
       this.#stopping.abort(reason);
-      this.#git.killAll(reason);
+      this.#parts.git.killAll(reason);
       this.#server?.server.closeAllConnections();
     };
     if (signal?.aborted) breakOff();
@@ -161,6 +89,9 @@ export class Frontend implements Part {
       grace.cancel();
       signal?.removeEventListener('abort', breakOff);
       breakOff();
+      await Promise.all([this.#parts.warming.idle, this.#parts.maintenance.stop()]);
+      await this.#parts.packs.stop();
+      await this.#parts.repositories.close();
     }
   }
 
@@ -174,11 +105,17 @@ export class Frontend implements Part {
     const exchange = new Exchange(request, response, this.#stopping.signal);
     if (request.url !== '/healthz') this.#gitRequests += 1;
     try {
-      await route(exchange, this.#routes);
+      await route(exchange, this.#parts.routes);
+      this.#note(exchange, 'OK');
     } catch (error) {
+      this.#note(exchange, asStratumError(error).code);
       this.#logFailure(request, exchange, error);
       answerError(response, error);
     }
+  }
+
+  #note({ kind }: Exchange, result: 'OK' | ErrorCode): void {
+    if (kind !== undefined) this.#modules.observer?.answered(kind, result);
   }
 
   #logFailure(request: IncomingMessage, exchange: Exchange, error: unknown): void {

@@ -7,6 +7,7 @@ import {
   encodeServiceHeader,
 } from '../../git/ref-advertisement.ts';
 import type { GitService } from '../../git/repository-path.ts';
+import type { BundleOffers } from './bundle-offers.ts';
 import type { EncodedRefsCache } from './encoded-refs-cache.ts';
 import type { Exchange } from './exchange.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
@@ -22,6 +23,7 @@ export interface InfoRefsOptions {
 export interface InfoRefsModules {
   readonly refs: RefReader;
   readonly encodedRefs: EncodedRefsCache;
+  readonly bundles: BundleOffers;
 }
 
 /** GET info/refs: the advertisement of a service, made from the metadata primary's refs without git. */
@@ -40,7 +42,9 @@ export class InfoRefs {
     const refs = await this.#read(exchange, repo, service);
     const contentType = `application/x-${service}-advertisement`;
     if (service === 'git-upload-pack' && exchange.protocolVersion === 2 && refs !== undefined) {
-      await exchange.answer(contentType, [advertiseV2({ agent, objectFormat: refs.snapshot.objectFormat })]);
+      const hasBundle = (await this.#modules.bundles.of(refs)) !== undefined;
+      const { objectFormat } = refs.snapshot;
+      await exchange.answer(contentType, [advertiseV2({ agent, objectFormat, hasBundle })]);
       return;
     }
     // A push knows no version 2: its clients ask for it all the same and take version 0.
@@ -57,6 +61,7 @@ export class InfoRefs {
       throw error;
     }
   }
+
   #advertisement(
     refs: RepositoryRefs | undefined,
     service: GitService,

@@ -1,10 +1,22 @@
 import type { Oid } from '../../base/oid.ts';
 import { oidToBytes } from '../../base/oid.ts';
+import type { BlobSource } from '../../replication/blob-source.ts';
 import { FileBlobSource } from '../../replication/file-blob-source.ts';
+import { MemoryBlobSource } from '../../replication/memory-blob-source.ts';
 import type { ObjectApi, PutOutcome } from '../../replication/object-api.ts';
 import type { PackRef } from '../../rpc/gen/stratum/v1/metadata.ts';
 import { packPath } from './bare-repository.ts';
 import type { ReceivedPack } from './pack-receiver.ts';
+
+/** A pack to be stored, and what maintenance makes of packs beside what git receives. */
+export interface PackToPublish extends ReceivedPack {
+  /** There is a .bitmap file. */
+  readonly hasBitmap?: boolean;
+  /** A bundle's header, for which the pack holds all objects. */
+  readonly bundleHeader?: Buffer | undefined;
+  /** It holds what no ref reaches. */
+  readonly isUnreachable?: boolean;
+}
 
 /** A pack whose files are durable on W of their nodes each. */
 export interface PublishedPack {
@@ -20,19 +32,27 @@ export interface Publication {
   readonly settled: Promise<void>;
 }
 
-/** Stores .pack, .idx and .rev as blobs, in parallel, with the default level (W of N). */
+/** Stores .pack, .idx, .rev and what else there is as blobs, in parallel, with the default level (W of N). */
 export function publishPack(
   objects: ObjectApi,
-  pack: ReceivedPack,
+  pack: PackToPublish,
   repositoryPath: string,
   signal: AbortSignal,
 ): Publication {
-  const write = async (extension: 'pack' | 'idx' | 'rev'): Promise<WrittenBlob> => {
-    const source = await FileBlobSource.fromFile(packPath(repositoryPath, pack.name, extension));
+  const put = async (source: BlobSource): Promise<WrittenBlob> => {
     return { oid: source.oid, sizeBytes: source.size, outcome: await objects.put(source, { signal }) };
   };
-  const writes = [write('pack'), write('idx'), write('rev')] as const;
-  return { published: Promise.all(writes).then((blobs) => describePack(pack, blobs)), settled: settle(writes) };
+  const write = async (extension: 'pack' | 'idx' | 'rev' | 'bitmap') =>
+    put(await FileBlobSource.fromFile(packPath(repositoryPath, pack.name, extension)));
+  const { bundleHeader } = pack;
+  const writes: Writes<Promise<WrittenBlob>> = {
+    pack: write('pack'),
+    index: write('idx'),
+    reverseIndex: write('rev'),
+    bitmap: pack.hasBitmap === true ? write('bitmap') : undefined,
+    header: bundleHeader === undefined ? undefined : put(new MemoryBlobSource(bundleHeader)),
+  };
+  return { published: describePack(pack, writes), settled: settle(Object.values(writes)) };
 }
 
 interface WrittenBlob {
@@ -41,8 +61,18 @@ interface WrittenBlob {
   readonly outcome: PutOutcome;
 }
 
-function describePack(pack: ReceivedPack, blobs: readonly [WrittenBlob, WrittenBlob, WrittenBlob]): PublishedPack {
-  const [packBlob, index, reverseIndex] = blobs;
+interface Writes<T> {
+  readonly pack: T;
+  readonly index: T;
+  readonly reverseIndex: T;
+  readonly bitmap: T | undefined;
+  readonly header: T | undefined;
+}
+
+async function describePack(pack: PackToPublish, writes: Writes<Promise<WrittenBlob>>): Promise<PublishedPack> {
+  // All are listened to at once: a failure that nobody awaits yet would end the process.
+  const blobs = await Promise.all([writes.pack, writes.index, writes.reverseIndex, writes.bitmap, writes.header]);
+  const [packBlob, index, reverseIndex, bitmap, header] = blobs;
   const ref: PackRef = {
     name: pack.name,
     packOid: oidToBytes(packBlob.oid),
@@ -51,16 +81,18 @@ function describePack(pack: ReceivedPack, blobs: readonly [WrittenBlob, WrittenB
     indexSize: BigInt(index.sizeBytes),
     reverseIndexOid: oidToBytes(reverseIndex.oid),
     reverseIndexSize: BigInt(reverseIndex.sizeBytes),
-    bitmapOid: Buffer.alloc(0),
-    bitmapSize: 0n,
+    bitmapOid: bitmap === undefined ? Buffer.alloc(0) : oidToBytes(bitmap.oid),
+    bitmapSize: BigInt(bitmap?.sizeBytes ?? 0),
     objectCount: BigInt(pack.objectCount),
     addedAtMs: 0n,
+    ...(header && { bundleHeaderOid: oidToBytes(header.oid), bundleHeaderSize: BigInt(header.sizeBytes) }),
+    ...(pack.isUnreachable && { unreachable: true }),
   };
-  return { ref, degraded: blobs.some(({ outcome }) => outcome.degraded) };
+  return { ref, degraded: blobs.some((blob) => blob?.outcome.degraded === true) };
 }
 
-async function settle(writes: readonly Promise<WrittenBlob>[]): Promise<void> {
+async function settle(writes: readonly (Promise<WrittenBlob> | undefined)[]): Promise<void> {
   for (const result of await Promise.allSettled(writes)) {
-    if (result.status === 'fulfilled') await result.value.outcome.settled;
+    if (result.status === 'fulfilled') await result.value?.outcome.settled;
   }
 }

@@ -7,7 +7,7 @@ import { isZeroId } from '../../git/object-id.ts';
 import { type ReceivePackRequest, readReceivePackRequest } from '../../git/receive-pack-request.ts';
 import type { ObjectApi } from '../../replication/object-api.ts';
 import { abortable } from './abortable.ts';
-import type { BareRepositoryCache } from './bare-repository-cache.ts';
+import type { BareRepositoryCache, CachedRepository } from './bare-repository-cache.ts';
 import { findDisconnected } from './connectivity.ts';
 import type { Exchange } from './exchange.ts';
 import { type ObjectFacts, readObjectFacts } from './object-facts.ts';
@@ -37,6 +37,8 @@ export interface ReceivePackModules extends RefUpdateModules {
   readonly cache: BareRepositoryCache;
   readonly objects: ObjectApi;
   readonly quarantines: QuarantineFolder;
+  /** Hears of every push that changed something. */
+  readonly onPushed: (changed: RepositoryRefs) => void;
 }
 
 /** One push on its way. */
@@ -56,6 +58,8 @@ interface Unpacked {
   readonly facts: ReadonlyMap<string, ObjectFacts>;
   /** The pack with the new objects; undefined when the push brought none. */
   readonly packName: string | undefined;
+  /** The pack list in which the objects were looked for that the push builds on; undefined when it builds on none. */
+  readonly packsGeneration?: bigint | undefined;
 }
 
 /**
@@ -126,14 +130,14 @@ export class ReceivePack {
       return;
     }
     if (push.target === undefined) await this.#unpackAndSwap(push, undefined);
-    else await this.#modules.cache.use(push.repo, push.signal, ({ path }) => this.#unpackAndSwap(push, path));
+    else await this.#modules.cache.use(push.repo, push.signal, (base) => this.#unpackAndSwap(push, base));
   }
 
-  async #unpackAndSwap(push: Push, basePath: string | undefined): Promise<void> {
-    const quarantine = await this.#modules.quarantines.create(push.request.objectFormat, basePath);
+  async #unpackAndSwap(push: Push, base: CachedRepository | undefined): Promise<void> {
+    const quarantine = await this.#modules.quarantines.create(push.request.objectFormat, base?.path);
     let settled: Promise<void> = Promise.resolve();
     try {
-      const unpacked = await this.#unpack(push, quarantine);
+      const unpacked = { ...(await this.#unpack(push, quarantine)), packsGeneration: base?.packsGeneration };
       if (unpacked.packName === undefined || !needsPack(push)) {
         await this.#swap(push, unpacked, undefined);
         return;
@@ -173,13 +177,16 @@ export class ReceivePack {
 
   async #swap(
     push: Push,
-    { facts }: Unpacked,
+    { facts, packsGeneration }: Unpacked,
     pack: Parameters<typeof updateRefs>[0]['packs'][number] | undefined,
   ): Promise<RepositoryRefs | undefined> {
     const { repo, target, request } = push;
     const { objectFormat, atomic } = request;
-    const update = { repo, target, objectFormat, atomic, facts, packs: pack === undefined ? [] : [pack] };
-    return await updateRefs(update, push.commands, this.#modules);
+    const packs = pack === undefined ? [] : [pack];
+    const update = { repo, target, objectFormat, atomic, facts, packs, packsGeneration };
+    const changed = await updateRefs(update, push.commands, this.#modules);
+    if (changed !== undefined) this.#modules.onPushed(changed);
+    return changed;
   }
 
   async #adopt(target: RepositoryRefs, packName: string, quarantine: Quarantine): Promise<void> {

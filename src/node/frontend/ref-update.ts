@@ -19,6 +19,8 @@ export interface RefUpdate {
   readonly facts: ReadonlyMap<string, ObjectFacts>;
   /** Durable already. */
   readonly packs: readonly PackRef[];
+  /** The pack list in which the objects were looked for that the new values build on; undefined when they build on none. */
+  readonly packsGeneration?: bigint | undefined;
 }
 
 /** What the swap works with. */
@@ -53,6 +55,7 @@ export async function updateRefs(
     }),
     atomic: update.atomic,
     packs: [...update.packs],
+    packsGeneration: update.packsGeneration,
     pushId: modules.random.bytes(16),
     actor: 'anonymous',
   };

@@ -1,5 +1,6 @@
 import { StratumError } from '../../base/errors.ts';
 import { type GitService, isGitService, parseRepositoryPath } from '../../git/repository-path.ts';
+import { type BundleFile, type BundlePath, parseBundlePath } from './bundle-file.ts';
 import type { Exchange } from './exchange.ts';
 import type { Health } from './health.ts';
 import { answerText } from './http-errors.ts';
@@ -13,6 +14,7 @@ export interface RouteModules {
   readonly infoRefs: InfoRefs;
   readonly uploadPack: UploadPack;
   readonly receivePack: ReceivePack;
+  readonly bundleFile: BundleFile;
 }
 
 const dumbText =
@@ -26,21 +28,35 @@ export async function route(exchange: Exchange, modules: RouteModules): Promise<
   const { request, response } = exchange;
   const [rawPath = '', query = ''] = splitOnce(request.url ?? '', '?');
   if (rawPath === '/healthz') return modules.health.serve(response);
+  const bundle = parseBundlePath(rawPath);
+  if (bundle !== undefined) return await serveBundle(exchange, bundle, modules);
   const path = parseRepositoryPath(rawPath);
   if (path === undefined)
     return answerText(response, 404, 'stratum: not found\nhint: Clone http://<host>/<owner>/<name>.git');
   if (path.kind === 'dumb') return answerText(response, 403, dumbText);
   const allowed = path.kind === 'info-refs' ? ['GET', 'HEAD'] : ['POST'];
-  if (!allowed.includes(request.method ?? '')) {
-    response.setHeader('Allow', allowed.join(', '));
-    return answerText(response, 405, `stratum: ${request.method} is not allowed here`);
+  if (!allowed.includes(request.method ?? '')) return refuseMethod(exchange, allowed);
+  if (path.kind === 'info-refs') {
+    exchange.kind = 'advertise';
+    return await advertise(exchange, path.repo, query, modules);
   }
-  if (path.kind === 'info-refs') return await advertise(exchange, path.repo, query, modules);
   if (!hasContentType(exchange, path.service)) {
     return answerText(response, 415, `stratum: expected Content-Type application/x-${path.service}-request`);
   }
+  exchange.kind = path.service === 'git-upload-pack' ? 'fetch' : 'push';
   if (path.service === 'git-upload-pack') await modules.uploadPack.serve(exchange, path.repo);
   else await modules.receivePack.serve(exchange, path.repo);
+}
+
+async function serveBundle(exchange: Exchange, path: BundlePath, { bundleFile }: RouteModules): Promise<void> {
+  exchange.kind = 'bundle';
+  if (['GET', 'HEAD'].includes(exchange.request.method ?? '')) return await bundleFile.serve(exchange, path);
+  refuseMethod(exchange, ['GET', 'HEAD']);
+}
+
+function refuseMethod({ request, response }: Exchange, allowed: readonly string[]): void {
+  response.setHeader('Allow', allowed.join(', '));
+  answerText(response, 405, `stratum: ${request.method} is not allowed here`);
 }
 
 async function advertise(exchange: Exchange, repo: string, query: string, modules: RouteModules): Promise<void> {

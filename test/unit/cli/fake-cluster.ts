@@ -31,6 +31,7 @@ import type { BlobPage, PutFate, SmallBlob, SmallBlobAnswer } from '../../../src
 import type { Requester } from '../../../src/topology/commands.ts';
 import { reduce } from '../../../src/topology/reduce.ts';
 import type { Partition, Topology, TopologyUpdate } from '../../../src/topology/topology.ts';
+import { FakeFrontend } from './fake-frontend.ts';
 import { FakeMetadata, type FakeRepo } from './fake-metadata.ts';
 import { sampleTopology } from './sample-topology.ts';
 
@@ -197,6 +198,8 @@ export class FakeCluster implements ClusterConnection {
   watches: (WatchEvent | Error | (() => WatchEvent))[][] = [];
   readonly watchedSince: bigint[] = [];
   readonly nodes = new Map(['object-1', 'object-2', 'object-3'].map((id) => [id, new FakeNode(id)]));
+  /** By node id; one that the topology has besides is made when it is asked for. */
+  readonly frontendNodes = new Map<string, FakeFrontend>();
   readonly repositories = new FakeMetadata();
   readonly repos = this.repositories.repos;
   partitionPlan: PlanPartitionsResponse = { changes: [], deferred: [], version: 14n };
@@ -211,6 +214,12 @@ export class FakeCluster implements ClusterConnection {
     const node = this.nodes.get(id);
     if (node === undefined) throw new Error(`the fake has no ${id}`);
     return node;
+  }
+
+  frontend(id: string): FakeFrontend {
+    const frontend = this.frontendNodes.get(id) ?? new FakeFrontend(id);
+    this.frontendNodes.set(id, frontend);
+    return frontend;
   }
 
   /** Puts a blob on some nodes and gives its id. */
@@ -364,6 +373,11 @@ export class FakeCluster implements ClusterConnection {
     const topology = { current: () => this.topology, subscribe: () => () => undefined };
     const nodes = { writer: (id: string) => this.nodes.get(id), reader: (id: string) => this.nodes.get(id) };
     return new QuorumObjects({}, { clock: systemClock, topology, nodes });
+  }
+
+  frontends(topology: Topology): readonly FakeFrontend[] {
+    const nodes = [...topology.nodes.values()].filter(({ roles }) => roles.includes('frontend'));
+    return nodes.map(({ id }) => this.frontend(id));
   }
 
   async reader(nodeId: string): Promise<NodeIo> {

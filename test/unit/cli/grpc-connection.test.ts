@@ -8,6 +8,7 @@ import { SampleCoordinators } from '../client/sample-coordinators.ts';
 import { formedCluster, register } from '../topology/sample-cluster.ts';
 import { runCommand } from './run-command.ts';
 import { partitionTopology, samplePartition } from './sample-partitions.ts';
+import { sampleNode, sampleTopology } from './sample-topology.ts';
 
 const coordinators = new SampleCoordinators();
 const open: GrpcConnection[] = [];
@@ -106,6 +107,21 @@ describe('a connection to a cluster', () => {
     await expect(metadata.getRepo({ name: 'a/b', includePacks: false })).rejects.toMatchObject({
       row: { exit: 7 },
     });
+  });
+
+  it('asks each frontend at its own address, by id', async () => {
+    const address = await coordinators.unusedAddress();
+    const nodes = ['frontend-10', 'frontend-2', 'object-1'].map((id) =>
+      sampleNode(id, id.startsWith('object') ? 'object' : 'frontend', { address }),
+    );
+    const topology = sampleTopology({}, { nodes: new Map(nodes.map((node) => [node.id, node])) });
+    const frontends = connect(address).frontends(topology);
+    expect(frontends.map(({ nodeId, endpoint }) => [nodeId, endpoint])).toEqual([
+      ['frontend-2', address],
+      ['frontend-10', address],
+    ]);
+    const { signal } = new AbortController();
+    await expect(frontends[0]?.cacheStats(signal)).rejects.toMatchObject({ code: 'UNREACHABLE' });
   });
 
   it('says of each gap why it was not closed', async () => {

@@ -8,6 +8,7 @@ const roleOf: Readonly<Record<string, string>> = {
   MetadataService: 'metadata',
   ReplicationService: 'metadata',
   IdentityService: 'metadata',
+  FrontendService: 'frontend',
 };
 
 interface Rpc {

@@ -8,6 +8,7 @@ import {
   linkPack,
   listPackNames,
   packPath,
+  removeForeign,
   removeLeftovers,
   removePack,
   sizeOf,
@@ -96,10 +97,29 @@ describe('a bare repository', () => {
     const { name } = await withPack();
     writeFileSync(join(path, '.packed-refs.1-1.tmp'), 'x');
     writeFileSync(join(path, 'objects', 'pack', 'tmp_pack_abc'), 'x');
+    writeFileSync(join(path, 'shallow_1'), 'x');
+    for (const file of ['pack', 'rev'] as const) writeFileSync(packPath(path, 'abc', file), 'its index never came');
     mkdirSync(join(path, 'objects', 'pack', 'tmp_folder'));
     await removeLeftovers(path);
-    expect(readdirSync(path).filter((file) => file.startsWith('.'))).toEqual([]);
+    expect(readdirSync(path).filter((file) => /^(\.|shallow)/.test(file))).toEqual([]);
     expect(readdirSync(join(path, 'objects', 'pack')).sort()).toEqual([`pack-${name}.idx`, `pack-${name}.pack`]);
     await expect(removeLeftovers(join(folder, 'none'))).resolves.toBeUndefined();
+  });
+
+  it('loses what does not belong into it, but not what a running process has in it', async () => {
+    const { name } = await withPack();
+    const before = await gitOk(path, ['for-each-ref']);
+    writeFileSync(join(path, 'shallow_1'), 'x');
+    expect(await removeForeign(path)).toBe(0);
+    mkdirSync(join(path, 'refs', 'heads'));
+    mkdirSync(join(path, 'objects', 'ab'));
+    for (const file of ['shallow', 'objects/info/alternates', 'objects/info/commit-graph', 'objects/pack/notes']) {
+      writeFileSync(join(path, file), 'x');
+    }
+    expect(await removeForeign(path)).toBe(6);
+    expect(readdirSync(path).sort()).toEqual(['HEAD', 'config', 'objects', 'packed-refs', 'refs', 'shallow_1']);
+    expect([...(await listPackNames(path))]).toEqual([name]);
+    expect(await gitOk(path, ['for-each-ref'])).toBe(before);
+    await expect(removeForeign(join(folder, 'none'))).resolves.toBe(0);
   });
 });

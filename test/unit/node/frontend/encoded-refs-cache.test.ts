@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
 import { EncodedRefsCache } from '../../../../src/node/frontend/encoded-refs-cache.ts';
 import { RefReader } from '../../../../src/node/frontend/ref-reader.ts';
 import { MemoryMetadata } from './memory-metadata.ts';
@@ -15,7 +16,7 @@ async function refsOf(name: string, branches: number, generation = 1n) {
     const ref = { name: `refs/heads/branch-${at}`, objectId: 'a'.repeat(40), peeledId: '' };
     stored.refs.set(ref.name, ref);
   }
-  return new RefReader({ cachedRefsMax: 1_000, timeoutMs: 1_000 }, { metadata }).read(name);
+  return new RefReader({ cachedRefsMax: 1_000, timeoutMs: 1_000 }, { clock: systemClock, metadata }).read(name);
 }
 
 describe('EncodedRefsCache', () => {

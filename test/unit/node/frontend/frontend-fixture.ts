@@ -8,15 +8,18 @@ import type { LogFields, Logger } from '../../../../src/base/log.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { MiB } from '../../../../src/base/units.ts';
 import type { MetadataApi } from '../../../../src/client/metadata-api.ts';
-import { Frontend, type FrontendOptions } from '../../../../src/node/frontend/frontend.ts';
+import { Frontend } from '../../../../src/node/frontend/frontend.ts';
+import type { FrontendOptions } from '../../../../src/node/frontend/frontend-options.ts';
 import { MemoryMetadata } from './memory-metadata.ts';
 import { MemoryObjects } from './memory-objects.ts';
+import { MemorySharedCache } from './memory-shared-cache.ts';
 
 /** A running frontend over services in memory, and a folder for working copies. */
 export interface Fixture {
   readonly frontend: Frontend;
   readonly metadata: MemoryMetadata;
   readonly objects: MemoryObjects;
+  readonly shared: MemorySharedCache;
   readonly folder: string;
   readonly log: RecordingLog;
   /** The URL of a repository, "owner/name" unless given. */
@@ -59,6 +62,30 @@ const environment = {
   GIT_COMMITTER_EMAIL: 'a@example.org',
 };
 
+/** The settings of a frontend in a test. */
+export function frontendOptions(cacheDir: string): FrontendOptions {
+  return {
+    nodeId: 'front-1',
+    host: '127.0.0.1',
+    port: 0,
+    cacheDir,
+    version: 'test',
+    createOnPush: true,
+    receivePackBytesMax: 64 * MiB,
+    gitProcessesMax: 4,
+    uploadPackTimeoutMs: 60_000,
+    cache: {
+      packBytesMax: 256 * MiB,
+      packEntryBytesMax: 64 * MiB,
+      packMemoryBytesMax: 16 * MiB,
+      packAgeMaxMs: 3_600_000,
+      repositoryBytesMax: 1024 * MiB,
+      warming: true,
+    },
+    maintenance: false,
+  };
+}
+
 /** A frontend over metadata in memory, or over another metadata service. */
 export async function startFixture(
   options: Partial<FrontendOptions> = {},
@@ -67,19 +94,12 @@ export async function startFixture(
   const folder = mkdtempSync(join(tmpdir(), 'frontend-'));
   const metadata = new MemoryMetadata();
   const objects = new MemoryObjects();
+  const shared = new MemorySharedCache();
   const log = new RecordingLog();
   let generation = 0;
   const start = async (overrides: Partial<FrontendOptions>) => {
-    const defaults: FrontendOptions = {
-      host: '127.0.0.1',
-      port: 0,
-      cacheDir: join(folder, `cache-${generation}`),
-      version: 'test',
-      createOnPush: true,
-      receivePackBytesMax: 64 * MiB,
-      gitProcessesMax: 4,
-    };
-    const modules = { clock: systemClock, random: systemRandom, log, metadata, objects, ready: () => true };
+    const defaults = frontendOptions(join(folder, `cache-${generation}`));
+    const modules = { clock: systemClock, random: systemRandom, log, metadata, objects, shared, ready: () => true };
     const started = new Frontend({ ...defaults, ...overrides }, { ...modules, ...service });
     await started.start();
     return started;
@@ -91,6 +111,7 @@ export async function startFixture(
     },
     metadata,
     objects,
+    shared,
     folder,
     log,
     url: (repo = 'owner/name') => `${frontend.url}/${repo}.git`,

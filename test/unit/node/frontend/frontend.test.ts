@@ -5,9 +5,18 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { Frontend } from '../../../../src/node/frontend/frontend.ts';
-import { eventually, gitOk, makePack, makeWork, RecordingLog, startFixture } from './frontend-fixture.ts';
+import {
+  eventually,
+  frontendOptions,
+  gitOk,
+  makePack,
+  makeWork,
+  RecordingLog,
+  startFixture,
+} from './frontend-fixture.ts';
 import { MemoryMetadata } from './memory-metadata.ts';
 import { MemoryObjects } from './memory-objects.ts';
+import { MemorySharedCache } from './memory-shared-cache.ts';
 import { head, openSocket, readAnswer } from './raw-http.ts';
 
 function unstarted(options: { cacheDir: string; gitPath?: string }): Frontend {
@@ -17,10 +26,10 @@ function unstarted(options: { cacheDir: string; gitPath?: string }): Frontend {
     log: new RecordingLog(),
     metadata: new MemoryMetadata(),
     objects: new MemoryObjects(),
+    shared: new MemorySharedCache(),
     ready: () => true,
   };
-  const defaults = { host: '127.0.0.1', port: 0, version: 'test', createOnPush: true, gitProcessesMax: 1 };
-  return new Frontend({ ...defaults, receivePackBytesMax: 1000, ...options }, modules);
+  return new Frontend({ ...frontendOptions(options.cacheDir), ...options }, modules);
 }
 
 describe('Frontend', () => {

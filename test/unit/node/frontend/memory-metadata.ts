@@ -98,6 +98,12 @@ export class MemoryMetadata implements MetadataApi {
     return { packsGeneration: stored.repo.packsGeneration };
   };
 
+  acquireMaintenance: MetadataApi['acquireMaintenance'] = async ({ holder, ttlMs }) => {
+    return { granted: true, holder, expiresAtMs: ttlMs };
+  };
+
+  releaseMaintenance: MetadataApi['releaseMaintenance'] = async () => ({ released: true });
+
   restoreRepo: MetadataApi['restoreRepo'] = async () => {
     throw new StratumError('UNIMPLEMENTED', 'not in this fake');
   };
@@ -122,6 +128,11 @@ export class MemoryMetadata implements MetadataApi {
         if (!result.updated) continue;
         Object.assign(result, { updated: false, errorCode: 'REF_CONFLICT', errorMessage: 'atomic transaction failed' });
       }
+    }
+    const { packsDroppedGeneration: dropped = -1n } = stored.repo;
+    if (request.packsGeneration !== undefined && request.packsGeneration < dropped) {
+      const details = { what: 'packs', expected: String(request.packsGeneration), current: String(dropped) };
+      throw new StratumError('VERSION_CONFLICT', 'packs were dropped meanwhile', details, { hint: 'push again' });
     }
     const changed = request.commands.filter((_, at) => results[at]?.updated);
     for (const { name, newId, newPeeledId } of changed) {

@@ -36,6 +36,26 @@ describe('publishPack', () => {
     expect(objects.blobs.size).toBe(3);
   });
 
+  it('stores a bitmap and the header of a bundle where there are any, and says what the pack is', async () => {
+    writeFileSync(join(folder, 'objects', 'pack', 'pack-abc.bitmap'), 'the bitmap');
+    const header = Buffer.from('# v2 git bundle');
+    const pack = { name: 'abc', objectCount: 7, hasBitmap: true, bundleHeader: header, isUnreachable: true };
+    const { ref } = await publishPack(objects, pack, folder, new AbortController().signal).published;
+    expect(ref).toMatchObject({
+      bitmapOid: oidToBytes(oidOf(Buffer.from('the bitmap'))),
+      bitmapSize: 10n,
+      bundleHeaderOid: oidToBytes(oidOf(header)),
+      bundleHeaderSize: 15n,
+      unreachable: true,
+    });
+    expect(objects.blobs.size).toBe(5);
+  });
+
+  it('leaves out what a pushed pack has not', async () => {
+    const { ref } = await publish().published;
+    expect([ref.bundleHeaderOid, ref.bundleHeaderSize, ref.unreachable]).toEqual([undefined, undefined, undefined]);
+  });
+
   it('passes on that copies are missing', async () => {
     objects.degraded = true;
     expect((await publish().published).degraded).toBe(true);

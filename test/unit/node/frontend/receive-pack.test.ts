@@ -38,6 +38,25 @@ async function rawPush(bytes: Buffer, headers: Record<string, string | number> =
   return { ...answer, text: answer.body.toString() };
 }
 
+describe('a push that builds on packs of which some are dropped meanwhile', () => {
+  it('is refused with the advice to try again, and then accepted', async () => {
+    await gitOk(work, ['push', '-q', fixture.url(), 'main']);
+    await commit(work, 'next.txt', 'next');
+    let isFirst = true;
+    fixture.metadata.before = (call) => {
+      const { repo } = fixture.metadata.repos.get('owner/name') ?? {};
+      if (call !== 'updateRefs' || repo === undefined || !isFirst) return;
+      isFirst = false;
+      repo.packsGeneration += 1n;
+      repo.packsDroppedGeneration = repo.packsGeneration;
+    };
+    const refused = await git(work, ['push', fixture.url(), 'main']);
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.stderr).toContain('not updated: packs were dropped meanwhile; try again');
+    await gitOk(work, ['push', '-q', fixture.url(), 'main']);
+  });
+});
+
 describe('a push', () => {
   it('creates the repository, stores pack, index and reverse index, and a clone has it all', async () => {
     expect(await push('main')).toMatchObject({ exitCode: 0 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RefReader } from '../../../../src/node/frontend/ref-reader.ts';
+import { manualClock } from '../../base/manual-clock.ts';
 import { MemoryMetadata } from './memory-metadata.ts';
 
 const a = 'a'.repeat(40);
@@ -13,8 +14,9 @@ async function prepared() {
     if (stored) stored.repo.refsGeneration += 1n;
   };
   set('refs/heads/main');
-  const reader = new RefReader({ cachedRefsMax: 100, timeoutMs: 1000 }, { metadata });
-  return { metadata, reader, set };
+  const clock = manualClock();
+  const reader = new RefReader({ cachedRefsMax: 100, timeoutMs: 1000 }, { clock, metadata });
+  return { metadata, reader, set, clock };
 }
 
 describe('RefReader', () => {
@@ -43,5 +45,34 @@ describe('RefReader', () => {
     await expect(reader.read('o/n')).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' });
     await metadata.createRepo({ name: 'o/n', objectFormat: 2, head: '' });
     expect((await reader.read('o/n')).snapshot).toMatchObject({ objectFormat: 'sha256', refs: [] });
+  });
+
+  it('asks nobody for refs that were confirmed in the last second, and then again', async () => {
+    const { metadata, reader, clock, set } = await prepared();
+    const questions = () => metadata.calls.filter((call) => call === 'getRefs').length;
+    const first = await reader.recent('o/n');
+    set('refs/heads/x');
+    clock.advance(1_000);
+    expect(await reader.recent('o/n')).toBe(first);
+    expect(questions()).toBe(1);
+    clock.advance(1);
+    expect((await reader.recent('o/n')).snapshot.refs).toHaveLength(2);
+    expect(questions()).toBe(2);
+  });
+
+  it('asks again at once for what was changed by way of this frontend', async () => {
+    const { reader, set } = await prepared();
+    await reader.recent('o/n');
+    set('refs/heads/x');
+    reader.expire('o/n');
+    expect((await reader.recent('o/n')).snapshot.refs).toHaveLength(2);
+  });
+
+  it('knows nothing any more of a repository that it was told is gone', async () => {
+    const { metadata, reader } = await prepared();
+    await reader.read('o/n');
+    await metadata.deleteRepo({ name: 'o/n', expectedId: '' });
+    await expect(reader.read('o/n')).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' });
+    await expect(reader.recent('o/n')).rejects.toMatchObject({ code: 'REPO_NOT_FOUND' });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { systemRandom } from '../../../../src/base/random.ts';
 import { judgeCommands } from '../../../../src/node/frontend/push-rules.ts';
@@ -10,7 +11,7 @@ const [zero, a] = ['0', 'a'].map((digit) => digit.repeat(40)) as [string, string
 
 function prepared() {
   const metadata = new MemoryMetadata();
-  const refs = new RefReader({ cachedRefsMax: 100, timeoutMs: 1000 }, { metadata });
+  const refs = new RefReader({ cachedRefsMax: 100, timeoutMs: 1000 }, { clock: systemClock, metadata });
   const modules = { metadata, refs, random: systemRandom };
   const update: RefUpdate = {
     repo: 'o/n',

@@ -103,8 +103,35 @@ describe('a fetch', () => {
     expect(fixture.objects.gets).toBe(3);
     expect(await clone()).toMatchObject({ exitCode: 0 });
     expect(fixture.objects.gets).toBe(3);
-    expect(fixture.frontend.counters).toMatchObject({ cacheMisses: 1 });
-    expect(fixture.frontend.counters.cacheHits).toBeGreaterThan(0);
+  });
+
+  it('runs git for the first two of equal clones, and for no more', async () => {
+    for (let at = 0; at < 4; at += 1) expect(await clone()).toMatchObject({ exitCode: 0 });
+    expect(fixture.frontend.counters).toMatchObject({ cacheMisses: 2, cacheHits: 2 });
+  });
+
+  it('that names refs is served by the response of those that name objects', async () => {
+    const named = lines(
+      'command=fetch',
+      'object-format=sha1',
+      '|',
+      'want-ref refs/heads/main',
+      'deepen 1',
+      'done',
+      '.',
+    );
+    const plain = lines('command=fetch', 'object-format=sha1', '|', `want ${tip}`, 'deepen 1', 'done', '.');
+    const [first, second] = [await ask(plain), await ask(plain)];
+    const answer = await ask(named);
+    expect(fixture.frontend.counters).toMatchObject({ cacheMisses: 2, cacheHits: 1 });
+    const section = lines('wanted-refs', `${tip} refs/heads/main`, '|').toString('latin1');
+    expect(answer.text).toBe(second.text.replace('000dpackfile\n', `${section}000dpackfile\n`));
+    expect(second.text).toBe(first.text);
+  });
+
+  it('of a ref that is not there is refused with the words of git', async () => {
+    const answer = await ask(lines('command=fetch', 'object-format=sha1', '|', 'want-ref refs/heads/no', 'done', '.'));
+    expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('ERR unknown ref refs/heads/no') });
   });
 
   it('never serves a blob that arrived with other content', async () => {
@@ -298,9 +325,12 @@ describe('a failure in the middle', () => {
   it('more requests than git processes and queue get 503 and when to come back', async () => {
     await replaceUploadPack('sleep 1000');
     await fixture.restart({ gitPath: join(fixture.folder, 'git'), gitProcessesMax: 1, gitQueueMax: 1 });
-    // Eight slow readers for the one process that computes, one in the queue, and one more.
-    const sockets = Array.from({ length: 10 }, () => openSocket(fixture.frontend.url));
-    for (const socket of sockets) socket.write(post(path, fetchTip(), { 'Git-Protocol': 'version=2' }));
+    // One that computes, one in the queue, and one more; equal requests would join the first.
+    const sockets = [1, 2, 3].map(() => openSocket(fixture.frontend.url));
+    for (const [at, socket] of sockets.entries()) {
+      const body = lines('command=fetch', 'object-format=sha1', '|', `want ${tip}`, `deepen ${at + 1}`, 'done', '.');
+      socket.write(post(path, body, { 'Git-Protocol': 'version=2' }));
+    }
     const refused = await Promise.race(sockets.map(readAnswer));
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
     for (const socket of sockets) socket.destroy();
