@@ -24,6 +24,8 @@ export interface GitCommand {
   readonly fairKey?: string;
   /** After so many milliseconds of running it is killed with DEADLINE_EXCEEDED, also when nobody reads its output. */
   readonly timeoutMs?: number;
+  /** Exit codes beside 0 that are answers and no failures. */
+  readonly answerCodes?: readonly number[];
   /** Sees standard error as it comes. */
   readonly onStderr?: (chunk: Buffer) => void;
 }
@@ -52,8 +54,11 @@ const stderrBytesMax = 8 * KiB;
 export class GitProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Settles when the process and its output have ended: GIT_FAILED unless it ended with 0, or the signal's reason. */
-  readonly done: Promise<void>;
+  /**
+   * Settles when the process and its output have ended: with its exit code, 0 or one of the answer codes; else GIT_FAILED,
+   * or the signal's reason.
+   */
+  readonly done: Promise<number>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #stderr = new StderrTail(stderrBytesMax);
   readonly #clock: Clock;
@@ -105,16 +110,16 @@ export class GitProcess {
     this.stdout.destroy();
   }
 
-  #watch(command: GitCommand): Promise<void> {
+  #watch(command: GitCommand): Promise<number> {
     const { signal, timeoutMs } = command;
     const onAbort = () => this.kill(signal?.reason);
     const deadline =
       timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, () => this.kill(tooLate(command)));
-    const ended = new Promise<void>((resolve, reject) => {
+    const ended = new Promise<number>((resolve, reject) => {
       this.#child.once('error', (error) => reject(this.#startFailure(error)));
       this.#child.once('close', (code, endSignal) => {
         if (this.#killReason !== undefined) reject(this.#killReason);
-        else if (code === 0) resolve();
+        else if (code !== null && (code === 0 || command.answerCodes?.includes(code))) resolve(code);
         else reject(this.#failure(command, code === null ? `was ended by ${endSignal}` : `ended with ${code}`));
       });
     });

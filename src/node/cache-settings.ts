@@ -32,7 +32,7 @@ export const cacheSettings: readonly Setting[] = [
     'integer',
     integer(0, 1024 * GiB),
     256 * MiB,
-    'What of them is kept in memory as well: those of up to 32 MiB that are asked for often.',
+    'What of them is kept in memory as well: those that are asked for often, up to half of it each.',
   ),
   setting(
     'cache.packAgeMaxMs',

@@ -9,7 +9,7 @@ import { packPath } from './bare-repository.ts';
 import type { ReceivedPack } from './pack-receiver.ts';
 
 /** A pack to be stored, and what maintenance makes of packs beside what git receives. */
-export interface PackToPublish extends ReceivedPack {
+export interface PackToPublish extends Omit<ReceivedPack, 'isSelfContained'> {
   /** There is a .bitmap file. */
   readonly hasBitmap?: boolean;
   /** A bundle's header, for which the pack holds all objects. */

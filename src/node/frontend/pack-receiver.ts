@@ -1,8 +1,6 @@
-import { open } from 'node:fs/promises';
 import { asStratumError, hasCode, StratumError } from '../../base/errors.ts';
 import { feed, type GitRunner } from '../../git/git-runner.ts';
-import { countPackObjects } from '../../git/pack-index.ts';
-import { packPath } from './bare-repository.ts';
+import { countObjects } from './pack-objects.ts';
 
 /** How a pack is taken in. */
 export interface PackReception {
@@ -22,7 +20,15 @@ export interface ReceivedPack {
   /** The hex digits in "pack-<digits>.pack". */
   readonly name: string;
   readonly objectCount: number;
+  /** Every object that one of it leads to is in the pack as well. */
+  readonly isSelfContained: boolean;
 }
+
+/** How index-pack says that a pack leads to objects which are elsewhere: they have to be looked for. */
+const leadsElsewhere = 1;
+
+/** A quarantine is gone after a crash, and what is accepted of it is durable as blobs: waiting for its disk is for nothing. */
+const quarantineConfig = { 'core.fsync': 'none' };
 
 /**
  * Streams a pack through `git index-pack`, which completes a thin pack, checks every object and
@@ -31,9 +37,18 @@ export interface ReceivedPack {
  */
 export async function receivePack(runner: GitRunner, reception: PackReception): Promise<ReceivedPack> {
   const { path, packBytesMax, onProgress, signal } = reception;
-  const args = ['index-pack', '--stdin', '--fix-thin', '--strict', '--rev-index', `--max-input-size=${packBytesMax}`];
+  const args = [
+    'index-pack',
+    '--stdin',
+    '--fix-thin',
+    '--strict',
+    '--check-self-contained-and-connected',
+    '--rev-index',
+  ];
+  args.push(`--max-input-size=${packBytesMax}`);
   if (onProgress !== undefined) args.push('--show-resolving-progress');
-  const command = { args, gitDir: path, signal, isPaced: true };
+  const answerCodes = [leadsElsewhere];
+  const command = { args, gitDir: path, signal, isPaced: true, config: quarantineConfig, answerCodes };
   const child = await runner.start(onProgress === undefined ? command : { ...command, onStderr: onProgress });
   const output = readText(child.stdout);
   let uploadError: unknown;
@@ -44,14 +59,16 @@ export async function receivePack(runner: GitRunner, reception: PackReception): 
     child.kill(error);
   }
   const text = await output;
+  let exitCode: number;
   try {
-    await child.done;
+    exitCode = await child.done;
   } catch (error) {
     throw uploadError ?? asPackError(error, child.stderrLines);
   }
   const name = /^(?:pack|keep)\t([0-9a-f]+)/.exec(text)?.[1];
   if (name === undefined) throw new StratumError('GIT_FAILED', `git index-pack answered '${text.slice(0, 100)}'`);
-  return { name, objectCount: await countObjects(packPath(path, name, 'idx')) };
+  const isSelfContained = exitCode !== leadsElsewhere;
+  return { name, objectCount: await countObjects(path, name), isSelfContained };
 }
 
 async function readText(stream: AsyncIterable<Buffer>): Promise<string> {
@@ -63,17 +80,6 @@ async function readText(stream: AsyncIterable<Buffer>): Promise<string> {
     return text; // Killed: the process's end says why.
   }
   return text;
-}
-
-async function countObjects(path: string): Promise<number> {
-  const file = await open(path);
-  try {
-    return await countPackObjects({
-      read: async (offset, length) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer,
-    });
-  } finally {
-    await file.close();
-  }
 }
 
 /** What git says of a pack that it refuses is for the pusher; that it failed is not our failure. */

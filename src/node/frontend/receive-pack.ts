@@ -11,8 +11,9 @@ import type { BareRepositoryCache, CachedRepository } from './bare-repository-ca
 import { findDisconnected } from './connectivity.ts';
 import type { Exchange } from './exchange.ts';
 import { type ObjectFacts, readObjectFacts } from './object-facts.ts';
+import { absentFromPack } from './pack-objects.ts';
 import { publishPack } from './pack-publisher.ts';
-import { receivePack } from './pack-receiver.ts';
+import { type ReceivedPack, receivePack } from './pack-receiver.ts';
 import { failureWords } from './push-failure.ts';
 import { applyAtomic, type JudgedCommand, judgeCommands, judgeValues } from './push-rules.ts';
 import { PushTalk } from './push-talk.ts';
@@ -56,8 +57,6 @@ interface Push {
 /** What is known of a pushed pack after git has looked at it. */
 interface Unpacked {
   readonly facts: ReadonlyMap<string, ObjectFacts>;
-  /** The pack with the new objects; undefined when the push brought none. */
-  readonly packName: string | undefined;
   /** The pack list in which the objects were looked for that the push builds on; undefined when it builds on none. */
   readonly packsGeneration?: bigint | undefined;
 }
@@ -126,7 +125,7 @@ export class ReceivePack {
 
   async #carryOut(push: Push): Promise<void> {
     if (!needsPack(push)) {
-      await this.#swap(push, { facts: new Map(), packName: undefined }, undefined);
+      await this.#swap(push, { facts: new Map() }, undefined);
       return;
     }
     if (push.target === undefined) await this.#unpackAndSwap(push, undefined);
@@ -137,14 +136,17 @@ export class ReceivePack {
     const quarantine = await this.#modules.quarantines.create(push.request.objectFormat, base?.path);
     let settled: Promise<void> = Promise.resolve();
     try {
-      const unpacked = { ...(await this.#unpack(push, quarantine)), packsGeneration: base?.packsGeneration };
-      if (unpacked.packName === undefined || !needsPack(push)) {
+      const pack = await this.#receive(push, quarantine);
+      // Stored while it is judged: of what is refused blobs are left that nothing refers to.
+      const publication =
+        pack.objectCount > 0 ? publishPack(this.#modules.objects, pack, quarantine.path, push.signal) : undefined;
+      settled = publication?.settled ?? settled;
+      publication?.published.catch(() => undefined); // Of a push that is refused nobody waits for it.
+      const unpacked = { facts: await this.#judge(push, quarantine, pack), packsGeneration: base?.packsGeneration };
+      if (publication === undefined || !needsPack(push)) {
         await this.#swap(push, unpacked, undefined);
         return;
       }
-      const pack = { name: unpacked.packName, objectCount: unpacked.objectCount };
-      const publication = publishPack(this.#modules.objects, pack, quarantine.path, push.signal);
-      settled = publication.settled;
       const published = await abortable(publication.published, push.signal);
       if (published.degraded) push.talk.message('stratum: stored with reduced redundancy; repair will follow');
       const changed = await this.#swap(push, unpacked, published.ref);
@@ -155,24 +157,25 @@ export class ReceivePack {
     }
   }
 
-  async #unpack(push: Push, quarantine: Quarantine): Promise<Unpacked & { readonly objectCount: number }> {
+  #receive({ talk, pack, signal }: Push, { path }: Quarantine): Promise<ReceivedPack> {
+    talk.keepAlive();
+    const onProgress = talk.verbose ? (text: Buffer) => talk.progress(text) : undefined;
+    const packBytesMax = this.#options.receivePackBytesMax;
+    return receivePack(this.#modules.git, { path, pack, packBytesMax, onProgress, signal });
+  }
+
+  /** Refuses the commands whose objects are not all there or not what the ref needs; what git says of the others. */
+  async #judge(push: Push, { path }: Quarantine, pack: ReceivedPack): Promise<ReadonlyMap<string, ObjectFacts>> {
     const { git } = this.#modules;
-    const { signal, talk } = push;
-    push.talk.keepAlive();
-    const pack = await receivePack(git, {
-      path: quarantine.path,
-      pack: push.pack,
-      packBytesMax: this.#options.receivePackBytesMax,
-      onProgress: talk.verbose ? (text) => talk.progress(text) : undefined,
-      signal,
-    });
-    const question = { gitDir: quarantine.path, signal };
+    const question = { gitDir: path, signal: push.signal };
     const newIds = wantedOf(push).flatMap(({ newId }) => (isZeroId(newId) ? [] : [newId]));
-    const disconnected = await findDisconnected(git, newIds, question);
+    // Of a pack that leads nowhere else git has looked at every link already.
+    const doubtful = pack.isSelfContained ? await absentFromPack(path, pack.name, newIds) : newIds;
+    const disconnected = await findDisconnected(git, doubtful, question);
     const facts = await readObjectFacts(git, newIds, question);
     judgeValues(push.commands, disconnected, facts, push.request.shallowIds.length > 0);
     applyAtomic(push.commands, push.request.atomic);
-    return { facts, packName: pack.objectCount > 0 ? pack.name : undefined, objectCount: pack.objectCount };
+    return facts;
   }
 
   async #swap(

@@ -15,14 +15,23 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** A stand-in for git: a shell script, which sees the configuration arguments first. */
 function start(
   script: string,
-  command: { args?: string[]; signal?: AbortSignal; killGraceMs?: number; timeoutMs?: number; clock?: Clock } = {},
+  command: {
+    args?: string[];
+    signal?: AbortSignal;
+    killGraceMs?: number;
+    timeoutMs?: number;
+    clock?: Clock;
+    answerCodes?: number[];
+  } = {},
 ) {
   const gitPath = join(folder, 'git');
   writeFileSync(gitPath, `#!/bin/bash\n${script}\n`);
   chmodSync(gitPath, 0o755);
   const options = { gitPath, searchPath: process.env.PATH ?? '', killGraceMs: command.killGraceMs ?? 2000 };
-  const { args = ['test'], signal, timeoutMs, clock = systemClock } = command;
-  return new GitProcess({ args, signal, ...(timeoutMs !== undefined && { timeoutMs }) }, options, { clock });
+  const { args = ['test'], signal, timeoutMs, answerCodes = [], clock = systemClock } = command;
+  return new GitProcess({ args, signal, answerCodes, ...(timeoutMs !== undefined && { timeoutMs }) }, options, {
+    clock,
+  });
 }
 
 async function text(child: GitProcess): Promise<string> {
@@ -32,11 +41,25 @@ async function text(child: GitProcess): Promise<string> {
 }
 
 describe('GitProcess', () => {
+  it.each([
+    { code: 1, answerCodes: [1], outcome: 'answers' },
+    { code: 1, answerCodes: [], outcome: 'fails' },
+    { code: 2, answerCodes: [1], outcome: 'fails' },
+  ])('$outcome with $code where $answerCodes are answers', async ({ code, answerCodes, outcome }) => {
+    const child = start(`exit ${code}`, { answerCodes });
+    await text(child);
+    const done = child.done.then(
+      (value) => ({ outcome: 'answers', value }),
+      () => ({ outcome: 'fails', value: code }),
+    );
+    expect(await done).toEqual({ outcome, value: code });
+  });
+
   it('streams input and output and settles when both have ended', async () => {
     const child = start('cat');
     child.stdin.end('hello');
     expect(await text(child)).toBe('hello');
-    await expect(child.done).resolves.toBeUndefined();
+    await expect(child.done).resolves.toBe(0);
   });
 
   it('inherits nothing of our environment', async () => {

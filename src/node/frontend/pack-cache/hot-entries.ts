@@ -5,8 +5,8 @@ import type { Logger } from '../../../base/log.ts';
 import { MiB } from '../../../base/units.ts';
 import type { EntryReader } from '../../../store/stored-entry.ts';
 
-/** Largest entry that is kept in memory: a few larger ones would take the room of many that are asked for more often. */
-const hotBytesMax = 32 * MiB;
+/** Largest share of the bound that one entry may take: a full clone of a middling repository, with room for others beside it. */
+const entryShareMax = 0.5;
 
 /** The hit from which on an entry is hot. */
 const hotFromHits = 2;
@@ -94,7 +94,7 @@ export class HotEntries {
     const hits = (this.#hits.get(key) ?? 0) + 1;
     this.#hits.set(key, hits);
     if (hits < hotFromHits || this.#loading !== undefined || sizeBytes === 0) return;
-    if (sizeBytes > hotBytesMax || sizeBytes + this.#lentBytes > this.#bytesMax) return;
+    if (sizeBytes > this.#bytesMax * entryShareMax || sizeBytes + this.#lentBytes > this.#bytesMax) return;
     const reader = open();
     if (reader === undefined) return;
     this.#loading = this.#load(key, reader).finally(() => {

@@ -71,15 +71,22 @@ describe('copies of hot entries', () => {
 
   it('count while a reader has them, also when others took their place', async () => {
     const { hot, heat } = open(100);
-    await heat('a', contentOf(80, 1));
-    const [first, second] = [hot.lend('a'), hot.lend('a')];
-    expect(await heat('b', contentOf(80, 2))).toBe(true);
-    expect([hot.has('a'), hot.bytes]).toEqual([false, 80]);
+    for (const key of ['a', 'b']) await heat(key, contentOf(50, key === 'a' ? 1 : 2));
+    const [first, again, other] = [hot.lend('a'), hot.lend('a'), hot.lend('b')];
+    for (const key of ['c', 'd']) expect(await heat(key, contentOf(50, 3))).toBe(true);
+    expect([hot.has('a'), hot.has('b'), hot.bytes]).toEqual([false, false, 100]);
     first?.release();
     first?.release();
-    expect(await heat('c', contentOf(80, 3))).toBe(false);
-    expect(second?.content).toEqual(contentOf(80, 1));
-    second?.release();
-    expect(await heat('c', contentOf(80, 3))).toBe(true);
+    expect(await heat('e', contentOf(50, 4))).toBe(false);
+    expect(again?.content).toEqual(contentOf(50, 1));
+    again?.release();
+    expect(await heat('e', contentOf(50, 4))).toBe(true);
+    expect(other?.content).toEqual(contentOf(50, 2));
+  });
+
+  it('are not made of an entry that would leave no room for another', async () => {
+    const { heat } = open(100);
+    expect(await heat('a', contentOf(51))).toBe(false);
+    expect(await heat('a', contentOf(50))).toBe(true);
   });
 });
