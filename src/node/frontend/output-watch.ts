@@ -12,11 +12,13 @@ const headBytes = lengthDigits + 'ERR '.length;
 /**
  * Watches the pkt-lines of `git upload-pack` pass, across chunks, for the two ways in which it
  * tells a client of a fatal error: an "ERR" line, and band 3. Where neither was sent, a failed
- * process must break the connection, or half a pack would look whole.
+ * process must break the connection, or half a pack would look whole. The watch ends where the
+ * lines end: to a client of an old protocol without bands the pack follows as it is.
  */
 export class OutputWatch {
   readonly #state: WatchState = { remaining: 0, head: '' };
   #failureTold = false;
+  #hasEnded = false;
 
   /** The client has been told in the protocol that the response failed. */
   get failureTold(): boolean {
@@ -25,7 +27,7 @@ export class OutputWatch {
 
   /** Looks at the next bytes. */
   see(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length; ) at = this.#step(chunk, at);
+    for (let at = 0; at < chunk.length && !this.#hasEnded; ) at = this.#step(chunk, at);
   }
 
   #step(chunk: Buffer, at: number): number {
@@ -49,8 +51,10 @@ export class OutputWatch {
   }
 
   #beginLine(): void {
-    const length = Number.parseInt(this.#state.head, 16);
-    this.#state.remaining = Math.max(0, length - lengthDigits);
-    if (!(this.#state.remaining > 0)) this.#state.head = '';
+    const { head } = this.#state;
+    this.#hasEnded = !/^[0-9a-f]{4}$/i.test(head);
+    if (this.#hasEnded) return;
+    this.#state.remaining = Math.max(0, Number.parseInt(head, 16) - lengthDigits);
+    if (this.#state.remaining === 0) this.#state.head = '';
   }
 }

@@ -35,4 +35,14 @@ describe('OutputWatch', () => {
     for (const chunkBytes of [1, 3, 4096]) expect(told(Buffer.concat(fine), chunkBytes)).toBe(false);
     expect(told(Buffer.concat([encodePkt('ERRATA x'), encodePkt(''), encodePkt('ER')]), 2)).toBe(false);
   });
+
+  it('looks at nothing of a pack that follows without bands, whatever its bytes are', () => {
+    const bytes = Buffer.concat([
+      encodePkt('NAK\n'),
+      Buffer.from('PACK'),
+      encodeErrorPkt('no'),
+      encodeSideband(3, 'no'),
+    ]);
+    for (const chunkBytes of [1, 3, 4096]) expect(told(bytes, chunkBytes)).toBe(false);
+  });
 });
