@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock, Timer } from '../base/clock.ts';
 import { StratumError, systemCode } from '../base/errors.ts';
@@ -24,6 +25,8 @@ export interface GitCommand {
   readonly fairKey?: string;
   /** After so many milliseconds of running it is killed with DEADLINE_EXCEEDED, also when nobody reads its output. */
   readonly timeoutMs?: number;
+  /** Nobody waits for it: it and what it starts get what others leave of the processor. */
+  readonly isBackground?: boolean;
   /** Exit codes beside 0 that are answers and no failures. */
   readonly answerCodes?: readonly number[];
   /** Sees standard error as it comes. */
@@ -83,6 +86,7 @@ export class GitProcess {
       const message = 'git cannot be started: no file descriptors are left';
       throw new StratumError('OVERLOADED', message, { retryAfterMs: retryWithoutDescriptorsMs });
     }
+    if (command.isBackground === true) this.#yield();
     this.stdin = this.#child.stdin;
     this.stdout = this.#child.stdout;
     // A process that ends before it has read its input breaks the pipe; its exit code says why.
@@ -144,6 +148,17 @@ export class GitProcess {
       hint: missing ? 'Install git 2.38 or later, or put it on the PATH of this process.' : undefined,
       cause: error,
     });
+  }
+
+  #yield(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      setPriority(pid, constants.priority.PRIORITY_LOW);
+    } catch (error) {
+      // ESRCH: it has ended already.
+      if (systemCode(error) !== 'ESRCH') throw error;
+    }
   }
 
   #signalGroup(signal: NodeJS.Signals): void {

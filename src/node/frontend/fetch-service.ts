@@ -45,6 +45,15 @@ export interface NamedFetch {
   readonly request: FetchRequest;
 }
 
+/** What a request means while the refs are these. */
+interface Understood {
+  readonly refs: RepositoryRefs;
+  /** Undefined where only git can judge it. */
+  readonly fetch: NamedFetch | undefined;
+  /** What is to be told of the refs that it names. */
+  readonly section: Buffer;
+}
+
 /** Responses of which it is remembered that git made them here, until they are kept. */
 const madeMax = 10_000;
 
@@ -56,6 +65,7 @@ export class FetchService {
   readonly #options: FetchServiceOptions;
   readonly #modules: FetchServiceModules;
   /** Keys of the responses that git made here: what came from the object nodes need not go back to them. */
+  readonly #understood = new WeakMap<V2Request, Understood>();
   readonly #made = new LRUCache<string, true>({ max: madeMax });
 
   constructor(options: FetchServiceOptions, modules: FetchServiceModules) {
@@ -71,12 +81,9 @@ export class FetchService {
     refs: RepositoryRefs,
   ): Promise<NamedFetch | undefined> {
     const { packs, observer } = this.#modules;
-    const { snapshot } = refs;
-    const parsed = parseFetch(request.args, snapshot.objectFormat);
-    const resolved = parsed === undefined ? undefined : resolveWantRefs(parsed, snapshot);
-    const fetch = this.nameFetch(refs, resolved?.request);
+    const { fetch, section } = this.#understand(request, refs);
     const sink = new ResponseSink(exchange);
-    if (resolved === undefined || fetch === undefined) {
+    if (fetch === undefined) {
       const { name: repo } = refs.repo;
       observer.bypassed();
       await this.#modules.runs.answer({ repo, body, version: 2, isPaced: true, signal: exchange.signal }, sink);
@@ -85,14 +92,26 @@ export class FetchService {
     }
     const produce = this.#producer(fetch, refs);
     const wanted = { key: fetch.key, tag: fetch.repo.id, produce };
-    if (resolved.section.length === 0) await packs.serve(wanted, sink, exchange.signal);
+    if (section.length === 0) await packs.serve(wanted, sink, exchange.signal);
     else {
-      const telling = new WantedRefsSink(sink, resolved.section);
+      const telling = new WantedRefsSink(sink, section);
       await packs.serve(wanted, telling, exchange.signal);
       await telling.end();
     }
     exchange.end();
     return fetch;
+  }
+
+  #understand(request: V2Request, refs: RepositoryRefs): Understood {
+    const known = this.#understood.get(request);
+    if (known?.refs === refs) return known;
+    const { snapshot } = refs;
+    const parsed = parseFetch(request.args, snapshot.objectFormat);
+    const resolved = parsed === undefined ? undefined : resolveWantRefs(parsed, snapshot);
+    const fetch = this.nameFetch(refs, resolved?.request);
+    const understood = { refs, fetch, section: resolved?.section ?? Buffer.alloc(0) };
+    this.#understood.set(request, understood);
+    return understood;
   }
 
   /** A request by the name of its response; undefined where only git can judge it. */

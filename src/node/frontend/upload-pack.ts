@@ -12,6 +12,7 @@ import type { EncodedRefsCache } from './encoded-refs-cache.ts';
 import type { Exchange } from './exchange.ts';
 import type { FetchObserver } from './fetch-observer.ts';
 import type { FetchService } from './fetch-service.ts';
+import { KnownRequests } from './known-requests.ts';
 import { readObjectSizes } from './object-sizes.ts';
 import type { PushWarming } from './push-warming.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
@@ -44,6 +45,7 @@ const fetchBytesMax = 32 * MiB;
  */
 export class UploadPack {
   readonly #modules: UploadPackModules;
+  readonly #requests = new KnownRequests();
 
   constructor(modules: UploadPackModules) {
     this.#modules = modules;
@@ -53,10 +55,12 @@ export class UploadPack {
   async serve(exchange: Exchange, repo: string): Promise<void> {
     const body = await readSmallBody(exchange.request, exchange.response, { bytesMax: fetchBytesMax });
     if (body.length === 0) return await exchange.answer(uploadPackContentType, []);
-    const pkts = framed(body);
+    const known = exchange.protocolVersion === 2 ? this.#requests.get(body) : undefined;
+    const pkts = known === undefined ? framed(body) : [];
     try {
-      if (exchange.protocolVersion === 2) await this.#serveV2(exchange, repo, body, pkts);
-      else await this.#serveOld(exchange, repo, body, exchange.protocolVersion);
+      if (exchange.protocolVersion === 2) {
+        await this.#serveV2(exchange, repo, body, known ?? this.#requests.keep(body, parseV2Request(pkts)));
+      } else await this.#serveOld(exchange, repo, body, exchange.protocolVersion);
     } catch (error) {
       // A git client shows an ERR line to its user, and of an HTTP error only the number.
       const told = hasCode(error, 'PROTOCOL_ERROR') || hasCode(error, 'GIT_FAILED');
@@ -65,8 +69,7 @@ export class UploadPack {
     }
   }
 
-  async #serveV2(exchange: Exchange, repo: string, body: Buffer, pkts: readonly Pkt[]): Promise<void> {
-    const request = parseV2Request(pkts);
+  async #serveV2(exchange: Exchange, repo: string, body: Buffer, request: V2Request | undefined): Promise<void> {
     if (request === undefined) return await exchange.answer(uploadPackContentType, []);
     exchange.kind = kindOf[request.command];
     if (request.command === 'fetch') return await this.#fetch(exchange, repo, body, request);

@@ -78,6 +78,7 @@ async function packObjects(
     config: packConfig,
     // It may run for hours: it must not take the slots of those who wait for their answer.
     isPaced: true,
+    isBackground: true,
     input,
     signal,
   });
