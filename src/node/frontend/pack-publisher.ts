@@ -1,7 +1,7 @@
 import type { Oid } from '../../base/oid.ts';
 import { oidToBytes } from '../../base/oid.ts';
 import type { BlobSource } from '../../replication/blob-source.ts';
-import { FileBlobSource } from '../../replication/file-blob-source.ts';
+import { FileBlobSource, type HashedFile } from '../../replication/file-blob-source.ts';
 import { MemoryBlobSource } from '../../replication/memory-blob-source.ts';
 import type { ObjectApi, PutOutcome } from '../../replication/object-api.ts';
 import type { PackRef } from '../../rpc/gen/stratum/v1/metadata.ts';
@@ -9,7 +9,9 @@ import { packPath } from './bare-repository.ts';
 import type { ReceivedPack } from './pack-receiver.ts';
 
 /** A pack to be stored, and what maintenance makes of packs beside what git receives. */
-export interface PackToPublish extends Omit<ReceivedPack, 'isSelfContained'> {
+export interface PackToPublish extends Pick<ReceivedPack, 'name' | 'objectCount'> {
+  /** The pack's file, where its hash is known already. */
+  readonly file?: HashedFile | undefined;
   /** There is a .bitmap file. */
   readonly hasBitmap?: boolean;
   /** A bundle's header, for which the pack holds all objects. */
@@ -46,7 +48,7 @@ export function publishPack(
     put(await FileBlobSource.fromFile(packPath(repositoryPath, pack.name, extension)));
   const { bundleHeader } = pack;
   const writes: Writes<Promise<WrittenBlob>> = {
-    pack: write('pack'),
+    pack: pack.file === undefined ? write('pack') : put(new FileBlobSource(pack.file)),
     index: write('idx'),
     reverseIndex: write('rev'),
     bitmap: pack.hasBitmap === true ? write('bitmap') : undefined,

@@ -1,6 +1,9 @@
 import { asStratumError, hasCode, StratumError } from '../../base/errors.ts';
 import { feed, type GitRunner } from '../../git/git-runner.ts';
+import type { HashedFile } from '../../replication/file-blob-source.ts';
+import { packPath } from './bare-repository.ts';
 import { countObjects } from './pack-objects.ts';
+import { StreamHash } from './stream-hash.ts';
 
 /** How a pack is taken in. */
 export interface PackReception {
@@ -22,6 +25,8 @@ export interface ReceivedPack {
   readonly objectCount: number;
   /** Every object that one of it leads to is in the pack as well. */
   readonly isSelfContained: boolean;
+  /** The pack's file, where its hash is known already. */
+  readonly file: HashedFile | undefined;
 }
 
 /** How index-pack says that a pack leads to objects which are elsewhere: they have to be looked for. */
@@ -51,9 +56,10 @@ export async function receivePack(runner: GitRunner, reception: PackReception): 
   const command = { args, gitDir: path, signal, isPaced: true, config: quarantineConfig, answerCodes };
   const child = await runner.start(onProgress === undefined ? command : { ...command, onStderr: onProgress });
   const output = readText(child.stdout);
+  const passed = new StreamHash();
   let uploadError: unknown;
   try {
-    await feed(child.stdin, reception.pack);
+    await feed(child.stdin, passed.passing(reception.pack));
   } catch (error) {
     uploadError = error;
     child.kill(error);
@@ -68,7 +74,8 @@ export async function receivePack(runner: GitRunner, reception: PackReception): 
   const name = /^(?:pack|keep)\t([0-9a-f]+)/.exec(text)?.[1];
   if (name === undefined) throw new StratumError('GIT_FAILED', `git index-pack answered '${text.slice(0, 100)}'`);
   const isSelfContained = exitCode !== leadsElsewhere;
-  return { name, objectCount: await countObjects(path, name), isSelfContained };
+  const file = await passed.fileOf(packPath(path, name, 'pack'));
+  return { name, objectCount: await countObjects(path, name), isSelfContained, file };
 }
 
 async function readText(stream: AsyncIterable<Buffer>): Promise<string> {
