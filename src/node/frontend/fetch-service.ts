@@ -4,15 +4,18 @@ import { explain, StratumError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { fetchKey } from '../../git/fetch-key.ts';
 import { canonicalFetch, encodeFetch, type FetchRequest, parseFetch } from '../../git/fetch-request.ts';
+import type { ObjectFormat } from '../../git/object-id.ts';
 import type { V2Request } from '../../git/protocol-v2.ts';
 import { resolveWantRefs } from '../../git/wanted-refs.ts';
 import type { SharedCache } from '../../replication/shared-cache/shared-cache.ts';
 import type { StoredEntry } from '../../store/entry-folder.ts';
+import type { BareRepositoryCache } from './bare-repository-cache.ts';
 import type { Exchange } from './exchange.ts';
 import type { FetchObserver } from './fetch-observer.ts';
 import type { CacheExplanation, PackCache, Prepared } from './pack-cache/pack-cache.ts';
 import type { PackOutput, PackProducer } from './pack-cache/pack-producer.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
+import type { ResponseCheck } from './response-check.ts';
 import { ResponseSink } from './response-sink.ts';
 import type { UploadPackRuns } from './upload-pack-runs.ts';
 import { WantedRefsSink } from './wanted-refs-sink.ts';
@@ -33,6 +36,8 @@ export interface FetchServiceModules {
   readonly packs: PackCache;
   readonly runs: UploadPackRuns;
   readonly shared: SharedCache;
+  readonly check: ResponseCheck;
+  readonly repositories: Pick<BareRepositoryCache, 'doubt'>;
   readonly observer: FetchObserver;
   /** Aborts when the frontend stops. */
   readonly stopping: AbortSignal;
@@ -54,6 +59,12 @@ interface Understood {
   readonly section: Buffer;
 }
 
+/** What a response was made of. */
+interface Made {
+  readonly repo: string;
+  readonly format: ObjectFormat;
+}
+
 /** Responses of which it is remembered that git made them here, until they are kept. */
 const madeMax = 10_000;
 
@@ -64,9 +75,9 @@ const madeMax = 10_000;
 export class FetchService {
   readonly #options: FetchServiceOptions;
   readonly #modules: FetchServiceModules;
-  /** Keys of the responses that git made here: what came from the object nodes need not go back to them. */
+  /** By key, of which repository git made a response here: what came from the object nodes need not go back to them. */
   readonly #understood = new WeakMap<V2Request, Understood>();
-  readonly #made = new LRUCache<string, true>({ max: madeMax });
+  readonly #made = new LRUCache<string, Made>({ max: madeMax });
 
   constructor(options: FetchServiceOptions, modules: FetchServiceModules) {
     this.#options = options;
@@ -133,15 +144,26 @@ export class FetchService {
     return this.#modules.packs.explain(fetch.key);
   }
 
-  /** Tells the object nodes of a response that is kept here, so that other frontends need not make it. */
-  share(entry: StoredEntry): void {
-    if (!this.#made.delete(entry.key)) return;
-    const { shared, packs, log, stopping } = this.#modules;
-    const { key, sizeBytes, crc32, tag } = entry;
-    const content = { sizeBytes, crc32, read: () => packs.read(key) };
-    shared.put(key, content, { ttlMs: this.#options.sharedTtlMs, tag }, stopping).catch((error: unknown) => {
-      log.debug({ key, reason: explain(error) }, 'response not shared');
+  /**
+   * A response is stored here. One that git made here is looked at in the background, and when it is sound the object nodes
+   * are told of it, so that other frontends need not make it.
+   */
+  noteStored(entry: StoredEntry): void {
+    const made = this.#made.get(entry.key);
+    this.#made.delete(entry.key);
+    if (made === undefined) return;
+    this.#checkAndShare(entry, made).catch((error: unknown) => {
+      this.#modules.log.debug({ key: entry.key, reason: explain(error) }, 'response not shared');
     });
+  }
+
+  async #checkAndShare({ key, sizeBytes, crc32, tag }: StoredEntry, { repo, format }: Made): Promise<void> {
+    const { check, refs, repositories, shared, packs, stopping } = this.#modules;
+    const verdict = await check.run(key, format);
+    if (verdict === 'damaged') repositories.doubt(await refs.read(repo, stopping));
+    if (verdict !== 'sound') return;
+    const content = { sizeBytes, crc32, read: () => packs.read(key) };
+    await shared.put(key, content, { ttlMs: this.#options.sharedTtlMs, tag }, stopping);
   }
 
   #keyOf({ repo, snapshot }: RepositoryRefs, request: FetchRequest): string | undefined {
@@ -169,7 +191,7 @@ export class FetchService {
       );
       if (answer.isError) return 'answer-only';
       shared.noteComputed(clock.monotonicMs() - startMs, counted.bytes);
-      this.#made.set(fetch.key, true);
+      this.#made.set(fetch.key, { repo: fetch.repo.name, format: snapshot.objectFormat });
       // A ref that moved meanwhile and moves back must not find what git saw in between under the old name.
       const isOfKey = answer.refs !== undefined && this.#keyOf(answer.refs, fetch.request) === fetch.key;
       return isOfKey || !dependsOnRefs(fetch.request) ? 'keep' : 'answer-only';

@@ -6,6 +6,7 @@ import type { MetadataApi } from '../../client/metadata-api.ts';
 import { GitRunner } from '../../git/git-runner.ts';
 import type { ObjectApi } from '../../replication/object-api.ts';
 import type { SharedCache } from '../../replication/shared-cache/shared-cache.ts';
+import type { StoredEntry } from '../../store/stored-entry.ts';
 import { BareRepositoryCache } from './bare-repository-cache.ts';
 import { BundleFile } from './bundle-file.ts';
 import { BundleOffers } from './bundle-offers.ts';
@@ -32,6 +33,7 @@ import { PushWarming } from './push-warming.ts';
 import { QuarantineFolder } from './quarantine.ts';
 import { ReceivePack } from './receive-pack.ts';
 import { RefReader } from './ref-reader.ts';
+import { ResponseCheck } from './response-check.ts';
 import type { RouteModules } from './routes.ts';
 import { UploadPack } from './upload-pack.ts';
 import { UploadPackRuns } from './upload-pack-runs.ts';
@@ -64,6 +66,7 @@ export interface FrontendParts {
   readonly repositories: BareRepositoryCache;
   readonly quarantines: QuarantineFolder;
   readonly packs: PackCache;
+  readonly check: ResponseCheck;
   readonly warming: PushWarming;
   readonly maintenance: Maintenance;
   readonly operations: FrontendOperations;
@@ -93,20 +96,14 @@ export function buildFrontend(options: FrontendOptions, modules: FrontendModules
   );
   const quarantines = new QuarantineFolder({ folder: join(cacheDir, 'quarantine') }, { random });
   const runs = new UploadPackRuns({ timeoutMs: options.uploadPackTimeoutMs }, { log, git, cache: repositories, refs });
-  const packs = new PackCache(
-    {
-      path: join(cacheDir, 'packs'),
-      bytesMax: options.cache.packBytesMax,
-      entryBytesMax: options.cache.packEntryBytesMax,
-      ageMaxMs: options.cache.packAgeMaxMs,
-      memoryBytesMax: options.cache.packMemoryBytesMax,
-      freeBytesMin: cacheFreeBytesMin,
-    },
-    { clock, random, log, observer: { stored: (entry) => fetches.share(entry) } },
+  const packs = packCache(options, modules, (entry) => fetches.noteStored(entry));
+  const check = new ResponseCheck(
+    { folder: join(cacheDir, 'check'), timeoutMs: options.uploadPackTimeoutMs },
+    { log, git, packs, stopping },
   );
   const fetches: FetchService = new FetchService(
     { gitVersion: life.gitVersion, sharedTtlMs },
-    { clock, log, refs, packs, runs, shared, observer: tally, stopping },
+    { clock, log, refs, packs, runs, shared, check, repositories, observer: tally, stopping },
   );
   const warming = new PushWarming(
     { enabled: options.cache.warming },
@@ -127,6 +124,7 @@ export function buildFrontend(options: FrontendOptions, modules: FrontendModules
     repositories,
     quarantines,
     packs,
+    check,
     warming,
     maintenance,
     operations: new FrontendOperations({
@@ -161,4 +159,20 @@ export function buildFrontend(options: FrontendOptions, modules: FrontendModules
       ),
     },
   };
+}
+
+function packCache(
+  { cacheDir, cache }: FrontendOptions,
+  { clock, random, log }: FrontendModules,
+  stored: (entry: StoredEntry) => void,
+): PackCache {
+  const options = {
+    path: join(cacheDir, 'packs'),
+    bytesMax: cache.packBytesMax,
+    entryBytesMax: cache.packEntryBytesMax,
+    ageMaxMs: cache.packAgeMaxMs,
+    memoryBytesMax: cache.packMemoryBytesMax,
+    freeBytesMin: cacheFreeBytesMin,
+  };
+  return new PackCache(options, { clock, random, log, observer: { stored } });
 }

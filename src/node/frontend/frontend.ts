@@ -89,7 +89,7 @@ export class Frontend implements Part {
       grace.cancel();
       signal?.removeEventListener('abort', breakOff);
       breakOff();
-      await Promise.all([this.#parts.warming.idle, this.#parts.maintenance.stop()]);
+      await Promise.all([this.#parts.warming.idle, this.#parts.maintenance.stop(), this.#parts.check.idle]);
       await this.#parts.packs.stop();
       await this.#parts.repositories.close();
     }

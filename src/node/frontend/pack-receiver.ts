@@ -73,8 +73,9 @@ export async function receivePack(runner: GitRunner, reception: PackReception): 
   }
   const name = /^(?:pack|keep)\t([0-9a-f]+)/.exec(text)?.[1];
   if (name === undefined) throw new StratumError('GIT_FAILED', `git index-pack answered '${text.slice(0, 100)}'`);
-  const isSelfContained = exitCode !== leadsElsewhere;
   const file = await passed.fileOf(packPath(path, name, 'pack'));
+  // Of a pack that git completed with what it found here it has not looked at where that leads.
+  const isSelfContained = exitCode !== leadsElsewhere && file !== undefined;
   return { name, objectCount: await countObjects(path, name), isSelfContained, file };
 }
 

@@ -199,6 +199,12 @@ export class PackCache implements Part {
     yield* piecesOf(reader);
   }
 
+  /** Drops one response; who reads it goes on. */
+  async drop(key: string): Promise<void> {
+    this.#hot.drop(key);
+    await this.#open().delete(key);
+  }
+
   /** What the next request would meet; changes nothing. */
   explain(key: string): CacheExplanation {
     const entry = this.#open().peek(key);

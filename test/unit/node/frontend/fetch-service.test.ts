@@ -1,4 +1,5 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
@@ -160,6 +161,35 @@ describe('what another frontend has made', () => {
     expect((await shallow(tip)).whole).toBe(false);
     fixture.shared.entries.clear();
     expect((await shallow(tip)).whole).toBe(true);
+  });
+});
+
+describe('a bit that rots in a cached pack', () => {
+  it('is neither kept in a response nor handed on, and is mended', async () => {
+    await commit(work, 'big.bin', randomBytes(600_000));
+    await gitOk(work, ['push', '-q', fixture.url(), 'main']);
+    const repositories = join(fixture.folder, 'cache-0', 'repositories');
+    const packs = join(repositories, readdirSync(repositories)[0] ?? '', 'objects', 'pack');
+    const file = readdirSync(packs)
+      .filter((name) => name.endsWith('.pack'))
+      .map((name) => join(packs, name))
+      .find((path) => statSync(path).size > 500_000);
+    if (file === undefined) throw new Error('there is no such pack');
+    const { atimeMs, mtimeMs } = statSync(file);
+    const bytes = readFileSync(file);
+    bytes[300_000] = (bytes[300_000] ?? 0) ^ 1;
+    chmodSync(file, 0o644);
+    writeFileSync(file, bytes);
+    utimesSync(file, atimeMs / 1_000, mtimeMs / 1_000); // As the disk would do it, which tells nobody.
+    const clone = async (name: string) =>
+      (await git(fixture.folder, ['clone', '-q', '--depth=1', '--bare', fixture.url(), name])).exitCode;
+    expect(await clone('first')).not.toBe(0);
+    expect(await clone('second')).not.toBe(0);
+    await eventually(() => expect(fixture.log.lines).toContainEqual(expect.objectContaining({ level: 'error' })));
+    await eventually(() => expect(stats().entries).toBe(0));
+    expect(fixture.shared.entries.size).toBe(0);
+    await eventually(async () => expect(await clone(`again-${stats().misses}`)).toBe(0));
+    await eventually(() => expect(fixture.shared.entries.size).toBe(1));
   });
 });
 

@@ -32,6 +32,16 @@ describe('receivePack', () => {
     );
   });
 
+  it('knows a pack that leads nowhere else, and one that does or that git had to complete', async () => {
+    const whole = await receive(inChunks(makePack(checks.work, ['HEAD'])));
+    expect(whole.isSelfContained).toBe(true);
+    expect(await receive(inChunks(makePack(checks.work, ['HEAD', '^HEAD~1'])))).toMatchObject({
+      isSelfContained: false,
+    });
+    const tail = Buffer.concat([makePack(checks.work, ['HEAD']), Buffer.from('tail')]);
+    expect(await receive(inChunks(tail, 1_000_000))).toMatchObject({ isSelfContained: false, file: undefined });
+  });
+
   it('takes an empty pack and a tail behind a pack', async () => {
     expect(await receive(inChunks(makePack(checks.work, [])))).toMatchObject({ objectCount: 0 });
     const tail = Buffer.concat([makePack(checks.work, ['HEAD']), Buffer.from('tail')]);
