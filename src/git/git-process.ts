@@ -68,6 +68,7 @@ export class GitProcess {
   readonly #options: GitProcessOptions;
   #killReason: unknown;
   #killTimer: Timer | undefined;
+  #deadline: Timer | undefined;
   #ended = false;
 
   constructor(command: GitCommand, options: GitProcessOptions, modules: { readonly clock: Clock }) {
@@ -114,11 +115,15 @@ export class GitProcess {
     this.stdout.destroy();
   }
 
+  /** Its time limit holds no longer. */
+  endDeadline(): void {
+    this.#deadline?.cancel();
+  }
+
   #watch(command: GitCommand): Promise<number> {
     const { signal, timeoutMs } = command;
     const onAbort = () => this.kill(signal?.reason);
-    const deadline =
-      timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, () => this.kill(tooLate(command)));
+    if (timeoutMs !== undefined) this.#deadline = this.#clock.after(timeoutMs, () => this.kill(tooLate(command)));
     const ended = new Promise<number>((resolve, reject) => {
       this.#child.once('error', (error) => reject(this.#startFailure(error)));
       this.#child.once('close', (code, endSignal) => {
@@ -132,7 +137,7 @@ export class GitProcess {
     return ended.finally(() => {
       this.#ended = true;
       this.#killTimer?.cancel();
-      deadline?.cancel();
+      this.#deadline?.cancel();
       signal?.removeEventListener('abort', onAbort);
     });
   }

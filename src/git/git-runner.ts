@@ -32,6 +32,16 @@ const pacedFactor = 8;
 /** What one key may have of slots and queue: half, so that a second key finds room at any moment. */
 const halfOf = (count: number) => Math.max(1, count >> 1);
 
+/** How long a refused client is told to wait. */
+const retryAfterMs = 5_000;
+
+/** The slot that a process has. */
+interface Seat {
+  readonly fairKey: string | undefined;
+  readonly isPaced: boolean;
+  readonly release: () => void;
+}
+
 /** A client that has waited for so long is better off with another frontend. */
 const waitMaxMs = 30_000;
 
@@ -45,11 +55,11 @@ export class GitRunner {
   readonly #pacedSlots: Slots;
   readonly #options: GitProcessOptions;
   readonly #clock: Clock;
-  readonly #running = new Set<GitProcess>();
+  readonly #running = new Map<GitProcess, Seat>();
 
   constructor(options: GitRunnerOptions, modules: { readonly clock: Clock }) {
     const { processesMax, queueMax } = options;
-    const queue = { queueMax, queuePerKeyMax: halfOf(queueMax), waitMaxMs, retryAfterMs: 5_000 };
+    const queue = { queueMax, queuePerKeyMax: halfOf(queueMax), waitMaxMs, retryAfterMs };
     const slots = (slotsMax: number) =>
       new Slots({ what: 'git processes', ...queue, slotsMax, perKeyMax: halfOf(slotsMax) }, modules);
     this.#slots = slots(processesMax);
@@ -80,10 +90,11 @@ export class GitRunner {
     try {
       command.signal?.throwIfAborted();
       const child = new GitProcess(command, this.#options, { clock: this.#clock });
-      this.#running.add(child);
+      const seat = { fairKey: command.fairKey, isPaced: command.isPaced === true, release };
+      this.#running.set(child, seat);
       const ended = () => {
         this.#running.delete(child);
-        release();
+        seat.release();
       };
       child.done.then(ended, ended);
       return child;
@@ -91,6 +102,23 @@ export class GitRunner {
       release();
       throw error;
     }
+  }
+
+  /**
+   * What a process writes goes to a slow client from now on: it gives its slot to one that computes, and has no time limit
+   * any more but its client's patience. Ends it with OVERLOADED when there are too many of its kind.
+   */
+  pace(child: GitProcess): void {
+    const seat = this.#running.get(child);
+    if (seat === undefined || seat.isPaced) return;
+    const release = this.#pacedSlots.tryAcquire(seat.fairKey);
+    if (release === undefined) {
+      child.kill(new StratumError('OVERLOADED', 'too many slow clients', { retryAfterMs }));
+      return;
+    }
+    child.endDeadline();
+    seat.release();
+    Object.assign(seat, { isPaced: true, release });
   }
 
   /** Runs a command to its end and returns its output; GIT_FAILED unless it ends with 0. */
@@ -116,7 +144,7 @@ export class GitRunner {
 
   /** Kills every process that runs. */
   killAll(reason: unknown): void {
-    for (const child of this.#running) child.kill(reason);
+    for (const child of this.#running.keys()) child.kill(reason);
   }
 }
 

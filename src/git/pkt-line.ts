@@ -68,17 +68,24 @@ export async function readPkt(reader: ByteReader): Promise<Pkt | undefined> {
   return { kind: 'data', payload };
 }
 
-/** The pkt-lines of a body that is in memory, in one go; PROTOCOL_ERROR names the byte where it went wrong. */
-export function readPkts(body: Buffer): readonly Pkt[] {
-  const pkts: Pkt[] = [];
-  for (let at = 0; at < body.length; ) {
+/** Lines of one body: the wants and haves of 600,000 refs, and what goes with them. */
+const pktsMax = 700_000;
+
+/** The pkt-lines of a body that is in memory; PROTOCOL_ERROR names the byte where it went wrong, TOO_LARGE for too many. */
+export function* readPkts(body: Buffer): Generator<Pkt, void, undefined> {
+  for (let at = 0, count = 1; at < body.length; count += 1) {
+    if (count > pktsMax) {
+      throw new StratumError('TOO_LARGE', `the request has more than ${pktsMax} lines`, {
+        what: 'lines of a request',
+        limit: BigInt(pktsMax),
+      });
+    }
     if (at + 4 > body.length) throw malformed(at, 'ends within its length');
     const length = parseLength(body.subarray(at, at + 4), at);
     if (at + length > body.length) throw malformed(at, `announces ${length} bytes and the stream ends`);
-    pkts.push(specialPkts[length] ?? { kind: 'data', payload: body.subarray(at + 4, at + length) });
+    yield specialPkts[length] ?? { kind: 'data', payload: body.subarray(at + 4, at + length) };
     at += Math.max(length, 4);
   }
-  return pkts;
 }
 
 /** What lengths mean that leave no room for a payload. */

@@ -47,11 +47,13 @@ export function advertiseV2(options: V2Advertisement): Buffer {
  * One request of protocol v2; undefined when the client has nothing to ask (an empty body or a
  * flush alone). PROTOCOL_ERROR with git's words for a malformed one.
  */
-export function parseV2Request(pkts: readonly Pkt[]): V2Request | undefined {
+export function parseV2Request(pkts: Iterable<Pkt>): V2Request | undefined {
   const header = new V2Header();
-  for (const [at, pkt] of pkts.entries()) {
+  const rest = pkts[Symbol.iterator]();
+  for (let next = rest.next(); next.done !== true; next = rest.next()) {
+    const pkt = next.value;
     if (pkt.kind === 'flush') return header.empty ? undefined : header.request([]);
-    if (pkt.kind === 'delim') return header.request(argsOf(pkts.slice(at + 1)));
+    if (pkt.kind === 'delim') return header.request(argsOf(rest));
     if (pkt.kind === 'response-end') throw protocolError('unexpected response-end packet');
     header.add(pktText(pkt.payload));
   }
@@ -59,9 +61,10 @@ export function parseV2Request(pkts: readonly Pkt[]): V2Request | undefined {
   throw protocolError('the request ends before its flush');
 }
 
-function argsOf(pkts: readonly Pkt[]): string[] {
+function argsOf(rest: Iterator<Pkt>): string[] {
   const args: string[] = [];
-  for (const pkt of pkts) {
+  for (let next = rest.next(); next.done !== true; next = rest.next()) {
+    const pkt = next.value;
     if (pkt.kind === 'flush') return args;
     if (pkt.kind !== 'data') throw protocolError('expected flush after arguments');
     args.push(pktText(pkt.payload));

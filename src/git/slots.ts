@@ -66,6 +66,21 @@ export class Slots {
     // A free slot is never left to callers who may not have it: whoever waits then is at its key's bound.
     if (this.#taken < this.#options.slotsMax && this.#mayTake(line) && line.waiters.size === 0) this.#take(line);
     else await this.#wait(line, signal);
+    return this.#held(line);
+  }
+
+  /** A slot that is free now; undefined when there is none, or others wait for it. */
+  tryAcquire(key: string | undefined): (() => void) | undefined {
+    const line = this.#lineOf(key);
+    if (this.#taken < this.#options.slotsMax && this.#mayTake(line) && line.waiters.size === 0) {
+      this.#take(line);
+      return this.#held(line);
+    }
+    this.#forget(line);
+    return undefined;
+  }
+
+  #held(line: Line): () => void {
     let held = true;
     return () => {
       if (!held) return;

@@ -125,7 +125,7 @@ export class BundleFile {
     const header = await this.#header(headerOid, signal);
     return await this.#modules.cache.use(repo, signal, async ({ path, refs }) => {
       const file = await openPack(packPath(path, pack.name, 'pack'), repo, pack.name);
-      const { size } = await file.stat();
+      const size = await sizeOrClose(file);
       if (size === Number(pack.packSize)) return { header, pack: file, sizeBytes: header.length + size };
       await file.close();
       this.#modules.cache.doubt(refs);
@@ -149,6 +149,15 @@ async function openPack(path: string, repo: string, packName: string): Promise<F
   } catch (error) {
     // Replaced since the list was read.
     if (systemCode(error) === 'ENOENT') throw noBundle(repo, packName);
+    throw error;
+  }
+}
+
+async function sizeOrClose(file: FileHandle): Promise<number> {
+  try {
+    return (await file.stat()).size;
+  } catch (error) {
+    await file.close();
     throw error;
   }
 }

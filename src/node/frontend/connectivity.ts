@@ -1,12 +1,6 @@
 import { hasCode } from '../../base/errors.ts';
 import type { GitRunner } from '../../git/git-runner.ts';
-
-/** What is asked of a repository. */
-export interface ConnectivityQuestion {
-  /** The repository with the pushed pack, borrowed objects and existing refs. */
-  readonly gitDir: string;
-  readonly signal: AbortSignal;
-}
+import { type GitQuestion, questionTimeoutMs } from './git-question.ts';
 
 /** Walks to find whom to blame; ids that are left when they are used up count as broken together. */
 const walksMax = 200;
@@ -19,7 +13,7 @@ const walksMax = 200;
 export async function findDisconnected(
   runner: GitRunner,
   objectIds: readonly string[],
-  question: ConnectivityQuestion,
+  question: GitQuestion,
 ): Promise<Set<string>> {
   const broken = new Set<string>();
   let walks = 0;
@@ -41,11 +35,12 @@ export async function findDisconnected(
 async function isConnected(
   runner: GitRunner,
   objectIds: readonly string[],
-  { gitDir, signal }: ConnectivityQuestion,
+  { gitDir, signal, fairKey }: GitQuestion,
 ): Promise<boolean> {
   const args = ['rev-list', '--objects', '--stdin', '--not', '--all', '--quiet'];
   try {
-    await runner.run({ args, gitDir, signal, input: objectIds.map((id) => Buffer.from(`${id}\n`)) });
+    const bounds = { signal, fairKey, timeoutMs: questionTimeoutMs };
+    await runner.run({ args, gitDir, ...bounds, input: objectIds.map((id) => Buffer.from(`${id}\n`)) });
     return true;
   } catch (error) {
     if (hasCode(error, 'GIT_FAILED')) return false;

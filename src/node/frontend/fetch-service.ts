@@ -189,7 +189,8 @@ export class FetchService {
         },
         counted,
       );
-      if (answer.isError) return 'answer-only';
+      // What only negotiates is cheap to make, and seldom asked for twice.
+      if (answer.isError || !counted.hasPack) return 'answer-only';
       shared.noteComputed(clock.monotonicMs() - startMs, counted.bytes);
       this.#made.set(fetch.key, { repo: fetch.repo.name, format: snapshot.objectFormat });
       // A ref that moved meanwhile and moves back must not find what git saw in between under the old name.
@@ -223,10 +224,16 @@ function dependsOnRefs({ options, deepenNots }: FetchRequest): boolean {
   return options.has('include-tag') || options.has('deepen-relative') || deepenNots.length > 0;
 }
 
-/** Counts what passes. */
+/** The line that a pack begins with in a response. */
+const packfileLine = Buffer.from('000dpackfile\n');
+
+/** Counts what passes, and looks whether there is a pack. */
 class CountedOutput implements PackOutput {
   readonly #inner: PackOutput;
   bytes = 0;
+  hasPack = false;
+  /** The end of what came before, in which the line may have begun. */
+  #tail = Buffer.alloc(0);
 
   constructor(inner: PackOutput) {
     this.#inner = inner;
@@ -234,7 +241,15 @@ class CountedOutput implements PackOutput {
 
   write(chunk: Buffer): Promise<void> {
     this.bytes += chunk.length;
+    this.#look(chunk);
     return this.#inner.write(chunk);
+  }
+
+  #look(chunk: Buffer): void {
+    if (this.hasPack) return;
+    const bytes = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
+    this.hasPack = bytes.includes(packfileLine);
+    this.#tail = Buffer.from(bytes.subarray(1 - packfileLine.length));
   }
 }
 

@@ -95,7 +95,10 @@ export function buildFrontend(options: FrontendOptions, modules: FrontendModules
     { clock, log, git, metadata, objects, refs, stopping },
   );
   const quarantines = new QuarantineFolder({ folder: join(cacheDir, 'quarantine') }, { random });
-  const runs = new UploadPackRuns({ timeoutMs: options.uploadPackTimeoutMs }, { log, git, cache: repositories, refs });
+  const runs = new UploadPackRuns(
+    { timeoutMs: options.uploadPackTimeoutMs },
+    { clock, log, git, cache: repositories, refs },
+  );
   const packs = packCache(options, modules, (entry) => fetches.noteStored(entry));
   const check = new ResponseCheck(
     { folder: join(cacheDir, 'check'), timeoutMs: options.uploadPackTimeoutMs },

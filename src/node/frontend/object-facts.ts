@@ -1,6 +1,7 @@
 import { StratumError } from '../../base/errors.ts';
 import { MiB } from '../../base/units.ts';
 import type { GitRunner } from '../../git/git-runner.ts';
+import { type GitQuestion, questionTimeoutMs } from './git-question.ts';
 
 /** What git says of an object. */
 export interface ObjectFacts {
@@ -13,7 +14,7 @@ export interface ObjectFacts {
 export async function readObjectFacts(
   runner: GitRunner,
   objectIds: readonly string[],
-  question: { readonly gitDir: string; readonly signal: AbortSignal },
+  question: GitQuestion,
 ): Promise<Map<string, ObjectFacts>> {
   const ids = [...new Set(objectIds)];
   if (ids.length === 0) return new Map();
@@ -21,6 +22,8 @@ export async function readObjectFacts(
     args: ['cat-file', '--batch-check=%(objectname) %(objecttype)', '--buffer'],
     gitDir: question.gitDir,
     signal: question.signal,
+    fairKey: question.fairKey,
+    timeoutMs: questionTimeoutMs,
     input: ids.map((id) => Buffer.from(`${id}\n${id}^{}\n`)),
     outputBytesMax: 64 * MiB,
   });

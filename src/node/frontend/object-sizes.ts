@@ -1,12 +1,13 @@
 import { StratumError } from '../../base/errors.ts';
 import { MiB } from '../../base/units.ts';
 import type { GitRunner } from '../../git/git-runner.ts';
+import { type GitQuestion, questionTimeoutMs } from './git-question.ts';
 
 /** The bytes of each object's content; an id that the repository does not have is left out. */
 export async function readObjectSizes(
   runner: GitRunner,
   objectIds: readonly string[],
-  question: { readonly gitDir: string; readonly signal: AbortSignal },
+  question: GitQuestion,
 ): Promise<Map<string, number>> {
   const ids = [...new Set(objectIds)];
   if (ids.length === 0) return new Map();
@@ -14,6 +15,8 @@ export async function readObjectSizes(
     args: ['cat-file', '--batch-check=%(objectsize)', '--buffer'],
     gitDir: question.gitDir,
     signal: question.signal,
+    fairKey: question.fairKey,
+    timeoutMs: questionTimeoutMs,
     input: ids.map((id) => Buffer.from(`${id}\n`)),
     outputBytesMax: 64 * MiB,
   });

@@ -15,6 +15,8 @@ export interface PackReception {
   readonly packBytesMax: number;
   /** Sees git's progress display; left out for a quiet push. */
   readonly onProgress?: ((text: Buffer) => void) | undefined;
+  /** Whose turn it uses up. */
+  readonly fairKey: string;
   readonly signal: AbortSignal;
 }
 
@@ -41,7 +43,7 @@ const quarantineConfig = { 'core.fsync': 'none' };
  * source's own error when that fails. Memory stays bounded: the upload waits for git.
  */
 export async function receivePack(runner: GitRunner, reception: PackReception): Promise<ReceivedPack> {
-  const { path, packBytesMax, onProgress, signal } = reception;
+  const { path, packBytesMax, onProgress, fairKey, signal } = reception;
   const args = [
     'index-pack',
     '--stdin',
@@ -53,7 +55,7 @@ export async function receivePack(runner: GitRunner, reception: PackReception): 
   args.push(`--max-input-size=${packBytesMax}`);
   if (onProgress !== undefined) args.push('--show-resolving-progress');
   const answerCodes = [leadsElsewhere];
-  const command = { args, gitDir: path, signal, isPaced: true, config: quarantineConfig, answerCodes };
+  const command = { args, gitDir: path, signal, fairKey, isPaced: true, config: quarantineConfig, answerCodes };
   const child = await runner.start(onProgress === undefined ? command : { ...command, onStderr: onProgress });
   const output = readText(child.stdout);
   const passed = new StreamHash();

@@ -30,6 +30,8 @@ export interface PushWarmingModules {
 interface Habit {
   readonly ref: string;
   readonly request: FetchRequest;
+  /** Of the response that it got. */
+  readonly key: string;
   seenAtMs: number;
 }
 
@@ -90,7 +92,7 @@ export class PushWarming {
     if (ref === undefined) return;
     const habits = this.#habits.get(repo.id) ?? new LRUCache<string, Habit>({ max: habitsMax });
     this.#habits.set(repo.id, habits);
-    const habit = { ref: ref.name, request, seenAtMs };
+    const habit = { ref: ref.name, request, key, seenAtMs };
     habits.set(`${ref.name} ${encodeFetch({ ...request, wants: [] }, snapshot.objectFormat)}`, habit);
     this.#noticed.set(key, habit);
   }
@@ -109,8 +111,14 @@ export class PushWarming {
       return;
     }
     this.#queue.add(repo.name);
+    this.#run();
+  }
+
+  #run(): void {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined;
+      // Noticed between the last look and this moment.
+      if (this.#queue.size > 0 && !this.#modules.stopping.aborted) this.#run();
     });
   }
 
@@ -129,12 +137,13 @@ export class PushWarming {
   async #warm(refs: RepositoryRefs): Promise<void> {
     const { clock, fetches, observer, stopping } = this.#modules;
     const values = new Map(refs.snapshot.refs.map(({ name, objectId }) => [name, objectId]));
-    for (const { ref, request, seenAtMs } of this.#habits.get(refs.repo.id)?.values() ?? []) {
+    // A copy: clones that come meanwhile move what is in it.
+    for (const { ref, request, key, seenAtMs } of [...(this.#habits.get(refs.repo.id)?.values() ?? [])]) {
       const objectId = values.get(ref);
       const isRecent = clock.monotonicMs() - seenAtMs <= this.#options.recentMs;
-      if (objectId === undefined || !isRecent || request.wants[0] === objectId) continue;
+      if (objectId === undefined || !isRecent) continue;
       const fetch = fetches.nameFetch(refs, { ...request, wants: [objectId] });
-      if (fetch === undefined) continue;
+      if (fetch === undefined || fetch.key === key) continue;
       try {
         const { wasStored } = await fetches.prepare(fetch, refs, stopping);
         observer.warmed(wasStored ? 'stored' : 'prepared');

@@ -157,17 +157,18 @@ export class ReceivePack {
     }
   }
 
-  #receive({ talk, pack, signal }: Push, { path }: Quarantine): Promise<ReceivedPack> {
+  #receive(push: Push, { path }: Quarantine): Promise<ReceivedPack> {
+    const { talk, pack, signal } = push;
     talk.keepAlive();
     const onProgress = talk.verbose ? (text: Buffer) => talk.progress(text) : undefined;
     const packBytesMax = this.#options.receivePackBytesMax;
-    return receivePack(this.#modules.git, { path, pack, packBytesMax, onProgress, signal });
+    return receivePack(this.#modules.git, { path, pack, packBytesMax, onProgress, fairKey: keyOf(push), signal });
   }
 
   /** Refuses the commands whose objects are not all there or not what the ref needs; what git says of the others. */
   async #judge(push: Push, { path }: Quarantine, pack: ReceivedPack): Promise<ReadonlyMap<string, ObjectFacts>> {
     const { git } = this.#modules;
-    const question = { gitDir: path, signal: push.signal };
+    const question = { gitDir: path, signal: push.signal, fairKey: keyOf(push) };
     const newIds = wantedOf(push).flatMap(({ newId }) => (isZeroId(newId) ? [] : [newId]));
     // Of a pack that leads nowhere else git has looked at every link already.
     const doubtful = pack.isSelfContained ? await absentFromPack(path, pack.name, newIds) : newIds;
@@ -216,6 +217,10 @@ export class ReceivePack {
   #logLeftover(quarantine: Quarantine, error: unknown): void {
     this.#modules.log.warn({ path: quarantine.path, reason: explain(asStratumError(error)) }, 'quarantine not removed');
   }
+}
+
+function keyOf({ repo, target }: Push): string {
+  return target?.repo.id ?? repo;
 }
 
 function wantedOf(push: Push): JudgedCommand[] {

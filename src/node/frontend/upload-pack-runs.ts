@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts';
 import { explain } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { feed, type GitRunner } from '../../git/git-runner.ts';
@@ -13,6 +14,7 @@ export interface UploadPackRunsOptions {
 
 /** What the runs work with. */
 export interface UploadPackRunsModules {
+  readonly clock: Clock;
   readonly log: Logger;
   readonly git: GitRunner;
   readonly cache: BareRepositoryCache;
@@ -58,6 +60,12 @@ interface Run {
   readonly refs: RepositoryRefs;
 }
 
+/** Who has waited so long for its output, in milliseconds, waits for a client and not for a disk. */
+const slowAfterMs = 500;
+
+/** What git says of a want that the repository does not have: the cached copy is not to blame. */
+const notOurRef = /^[0-9a-f]{4}ERR upload-pack: not our ref /;
+
 /** Settings of `git upload-pack`: partial clones, refs by name, and any object that the client knows the id of. */
 const uploadPackConfig = {
   'uploadpack.allowFilter': 'true',
@@ -84,7 +92,8 @@ export class UploadPackRuns {
     const { repo, signal } = task;
     const runOnce = () => cache.use(repo, signal, (repository) => this.#run(task, repository, output));
     let run = await runOnce();
-    if (run.failure !== undefined && !run.begun && !signal.aborted) {
+    const isClients = notOurRef.test(run.held.toString('latin1', 0, 100));
+    if (run.failure !== undefined && !run.begun && !isClients && !signal.aborted) {
       // Nothing has been sent: if the cached repository is to blame, it is mended and asked again.
       if (await cache.mend(await refs.read(repo, signal), signal)) run = await runOnce();
     }
@@ -97,10 +106,12 @@ export class UploadPackRuns {
     const { version, signal, isPaced } = task;
     const { refs } = repository;
     task.check?.(refs);
-    const child = await this.#modules.git.start({
+    const { git } = this.#modules;
+    const child = await git.start({
       isPaced,
       fairKey: refs.repo.id,
-      timeoutMs: this.#options.timeoutMs,
+      // What goes at a client's pace takes as long as the client.
+      ...(!isPaced && { timeoutMs: this.#options.timeoutMs }),
       args: ['upload-pack', '--stateless-rpc', '--strict', repository.path],
       gitDir: repository.path,
       config: uploadPackConfig,
@@ -109,6 +120,7 @@ export class UploadPackRuns {
     });
     const fed = feed(child.stdin, [task.body]);
     const watch = new OutputWatch();
+    const pacing = isPaced ? output : new PacedOutput(output, this.#modules.clock, () => git.pace(child));
     let held = Buffer.alloc(0);
     let begun = false;
     try {
@@ -120,7 +132,7 @@ export class UploadPackRuns {
           continue;
         }
         begun = true;
-        await output.write(chunk);
+        await pacing.write(chunk);
       }
     } catch (error) {
       child.kill(error);
@@ -144,5 +156,32 @@ export class UploadPackRuns {
     if (!told) throw failure;
     // The client has the error in band 3 or as ERR: the response may end, nobody takes it for whole.
     return { failure: undefined, ...run };
+  }
+}
+
+/** Tells when output waits for a client: a response that cannot be kept goes at the pace of its readers. */
+class PacedOutput implements RunOutput {
+  readonly #inner: RunOutput;
+  readonly #clock: Clock;
+  readonly #onSlow: () => void;
+  #waitedMs = 0;
+
+  constructor(inner: RunOutput, clock: Clock, onSlow: () => void) {
+    this.#inner = inner;
+    this.#clock = clock;
+    this.#onSlow = onSlow;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    if (this.#waitedMs >= slowAfterMs) return await this.#inner.write(chunk);
+    const beginMs = this.#clock.monotonicMs();
+    const timer = this.#clock.after(slowAfterMs - this.#waitedMs, this.#onSlow);
+    try {
+      await this.#inner.write(chunk);
+    } finally {
+      timer.cancel();
+      this.#waitedMs += this.#clock.monotonicMs() - beginMs;
+      if (this.#waitedMs >= slowAfterMs) this.#onSlow();
+    }
   }
 }

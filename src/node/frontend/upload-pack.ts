@@ -4,7 +4,7 @@ import { encodeBundleUri, parseBundleUri } from '../../git/bundle-uri.ts';
 import type { GitRunner } from '../../git/git-runner.ts';
 import { encodeLsRefs, parseLsRefs } from '../../git/ls-refs.ts';
 import { encodeObjectInfo, parseObjectInfo } from '../../git/object-info.ts';
-import { encodeErrorPkt, type Pkt, readPkts } from '../../git/pkt-line.ts';
+import { encodeErrorPkt, readPkts } from '../../git/pkt-line.ts';
 import { parseV2Request, type V2Request } from '../../git/protocol-v2.ts';
 import type { BareRepositoryCache } from './bare-repository-cache.ts';
 import type { BundleOffers } from './bundle-offers.ts';
@@ -56,10 +56,10 @@ export class UploadPack {
     const body = await readSmallBody(exchange.request, exchange.response, { bytesMax: fetchBytesMax });
     if (body.length === 0) return await exchange.answer(uploadPackContentType, []);
     const known = exchange.protocolVersion === 2 ? this.#requests.get(body) : undefined;
-    const pkts = known === undefined ? framed(body) : [];
+    if (known === undefined) checkFraming(body);
     try {
       if (exchange.protocolVersion === 2) {
-        await this.#serveV2(exchange, repo, body, known ?? this.#requests.keep(body, parseV2Request(pkts)));
+        await this.#serveV2(exchange, repo, body, known ?? this.#requests.keep(body, parseV2Request(readPkts(body))));
       } else await this.#serveOld(exchange, repo, body, exchange.protocolVersion);
     } catch (error) {
       // A git client shows an ERR line to its user, and of an HTTP error only the number.
@@ -97,7 +97,10 @@ export class UploadPack {
     const answer = await cache.use(repo, signal, async ({ path, refs }) => {
       checkFormat(request, refs);
       const question = parseObjectInfo(request.args, refs.snapshot.objectFormat);
-      return encodeObjectInfo(question, await readObjectSizes(git, question.objectIds, { gitDir: path, signal }));
+      return encodeObjectInfo(
+        question,
+        await readObjectSizes(git, question.objectIds, { gitDir: path, fairKey: refs.repo.id, signal }),
+      );
     });
     await exchange.answer(uploadPackContentType, answer);
   }
@@ -132,11 +135,13 @@ function checkFormat(request: V2Request, { snapshot }: RepositoryRefs): void {
   );
 }
 
-/** The pkt-lines of a body; refuses one that has others before anything is started for it. */
-function framed(body: Buffer): readonly Pkt[] {
+/** Refuses a body that is not a sequence of pkt-lines before anything is started for it. */
+function checkFraming(body: Buffer): void {
+  const pkts = readPkts(body);
   try {
-    return readPkts(body);
+    while (pkts.next().done !== true);
   } catch (cause) {
+    if (hasCode(cause, 'TOO_LARGE')) throw cause;
     const details = { field: 'body', reason: 'malformed pkt-line', expected: 'pkt-lines of the Git protocol' };
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new StratumError('INVALID_ARGUMENT', message, details, { cause });

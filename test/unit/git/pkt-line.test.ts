@@ -11,6 +11,7 @@ import {
   pktPayloadBytesMax,
   pktText,
   readPkt,
+  readPkts,
   responseEndPkt,
 } from '../../../src/git/pkt-line.ts';
 
@@ -84,5 +85,34 @@ describe('pkt-line', () => {
     expect(pktText(Buffer.from('a\n\n'))).toBe('a\n');
     expect(pktText(Buffer.from('a'))).toBe('a');
     expect(pktText(Buffer.from(''))).toBe('');
+  });
+});
+
+describe('readPkts', () => {
+  it('reads what readPkt reads, line by line', async () => {
+    const body = Buffer.concat([encodePkt('a\n'), delimPkt, encodePkt(''), encodePkt('b'), flushPkt, responseEndPkt]);
+    const reader = new ByteReader(
+      (async function* () {
+        yield body;
+      })(),
+    );
+    for (const pkt of readPkts(body)) expect(pkt).toEqual(await readPkt(reader));
+    expect(await readPkt(reader)).toBeUndefined();
+  });
+
+  it.each([
+    { what: 'a length that is cut', body: '000' },
+    { what: 'a line that is cut', body: '0009abc' },
+    { what: 'a length that is none', body: 'wxyz' },
+  ])('refuses $what', ({ body }) => {
+    expect(() => [...readPkts(Buffer.from(body))]).toThrow(expect.objectContaining({ code: 'PROTOCOL_ERROR' }));
+  });
+
+  it('refuses millions of lines, and keeps none of them', () => {
+    const pkts = readPkts(Buffer.from('0005a'.repeat(700_001)));
+    const readAll = () => {
+      while (pkts.next().done !== true);
+    };
+    expect(readAll).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }));
   });
 });

@@ -11,9 +11,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { MiB } from '../../../../src/base/units.ts';
 import { GitRunner } from '../../../../src/git/git-runner.ts';
@@ -94,10 +95,43 @@ const packList = (repo = 'owner/name') => fixture.metadata.repos.get(repo)?.pack
 /** Pushes once more, with a pack that has all that the first one has, and takes that one out of the list. */
 async function supersedeFirstPack(): Promise<void> {
   const [old] = packList();
-  await commit(work, 'more.txt', `more ${packList().length}`);
+  await commit(work, 'more.txt', `more ${newestGeneration()}`);
   await fixture.push(work);
   const remove = [old?.name ?? ''];
   await fixture.metadata.replacePacks({ repo: 'owner/name', repoId: '', remove, add: [], expectedGeneration: 0n });
+}
+
+/** Says that of what was superseded so far some objects are in no listed pack any more. */
+function dropUpToNow(): void {
+  const { repo } = fixture.metadata.repos.get('owner/name') ?? {};
+  if (repo !== undefined) repo.packsDroppedGeneration = repo.packsGeneration;
+}
+
+const newestGeneration = () => fixture.metadata.repos.get('owner/name')?.repo.packsGeneration ?? -1n;
+
+const listedPacks = () =>
+  packList()
+    .map(({ name }) => `pack-${name}.pack`)
+    .toSorted();
+
+const touchGeneration = (cache: BareRepositoryCache) =>
+  cache.use('owner/name', signal, async ({ packsGeneration }) => packsGeneration);
+
+/** Holds a repository; `done` resolves when it was let go. */
+async function holdUntil(cache: BareRepositoryCache, end: Promise<void>): Promise<{ readonly done: Promise<void> }> {
+  const begun = Promise.withResolvers<void>();
+  const done = cache.use('owner/name', signal, async () => {
+    begun.resolve();
+    await end;
+  });
+  await begun.promise;
+  return { done };
+}
+
+/** What the files below a folder take. */
+function bytesIn(path: string): number {
+  const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).map((file) => statSync(join(path, file)));
+  return files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 }
 
 describe('BareRepositoryCache', () => {
@@ -184,6 +218,22 @@ describe('BareRepositoryCache', () => {
     fixture.objects.gets = 0;
     await second.cache.use('owner/name', signal, async () => undefined);
     expect(fixture.objects.gets).toBe(0);
+  });
+
+  it('puts an adopted pack on disk in the background', async () => {
+    const { path, refs } = await (await open()).cache.use('owner/name', signal, async (repository) => repository);
+    folder = join(fixture.folder, 'third-cache');
+    const { cache } = await open();
+    const file = await openFile(join(path, 'config'));
+    const synced = vi.spyOn<FileHandle, 'datasync'>(Object.getPrototypeOf(file), 'datasync');
+    await file.close();
+    try {
+      await cache.adopt(refs, packList()[0]?.name ?? '', path);
+      await cache.close();
+      expect(synced).toHaveBeenCalledTimes(3); // pack, rev, idx
+    } finally {
+      synced.mockRestore();
+    }
   });
 
   it('fails for a download that fails, leaves nothing half, and succeeds the next time', async () => {
@@ -293,24 +343,86 @@ describe('a pack that is listed no more', () => {
     await gitOk(path, ['fsck', '--full']);
   });
 
-  it('is vouched for by no newer pack list than it was in', async () => {
-    const { cache, clock } = await open({ packGraceMs: 600_000 });
-    const generation = () => cache.use('owner/name', signal, async ({ packsGeneration }) => packsGeneration);
-    const listed = await generation();
+  it('keeps nobody from the newest generation, whose list has all that it has', async () => {
+    const { cache } = await open({ packGraceMs: 600_000 });
+    const listed = await touchGeneration(cache);
     await supersedeFirstPack();
-    expect(await generation()).toBe(listed);
-    clock.advance(660_000);
-    await eventually(async () => expect(await generation()).toBeGreaterThan(listed));
+    expect(await touchGeneration(cache)).toBe(newestGeneration());
+    expect(newestGeneration()).toBeGreaterThan(listed);
   });
 
-  it('goes at once when objects were dropped with it', async () => {
-    const { cache } = await open({ packGraceMs: 600_000 });
-    const path = await touch(cache);
+  it.each([
+    ['nobody', false],
+    ['somebody', true],
+  ])(
+    'goes in the update that hears of dropped objects, with those superseded before, while %s else holds it',
+    async (_, isHeld) => {
+      const { cache } = await open({ packGraceMs: 600_000 });
+      const path = await touch(cache);
+      await supersedeFirstPack();
+      await touch(cache);
+      const end = Promise.withResolvers<void>();
+      const held = isHeld ? await holdUntil(cache, end.promise) : undefined;
+      await supersedeFirstPack();
+      dropUpToNow();
+      expect(packs(path)).toHaveLength(2);
+      await cache.use('owner/name', signal, async ({ packsGeneration }) => {
+        expect(packs(path)).toEqual(listedPacks());
+        expect(packsGeneration).toBe(newestGeneration());
+        await gitOk(path, ['fsck', '--full']);
+      });
+      end.resolve();
+      await held?.done;
+      await cache.close();
+      expect(cache.counters.bytes).toBe(bytesIn(path));
+    },
+  );
+
+  it('keeps the generation that it had for whoever entered before the drop', async () => {
+    const { cache } = await open();
+    await cache.use('owner/name', signal, async (repository) => {
+      const entered = newestGeneration();
+      await supersedeFirstPack();
+      dropUpToNow();
+      await touch(cache);
+      expect(repository.packsGeneration).toBe(entered);
+    });
+  });
+
+  it('goes in the first update of a process, which knows nothing of its objects', async () => {
+    const first = await open({ packGraceMs: 600_000 });
+    const path = await touch(first.cache);
+    await first.close();
     await supersedeFirstPack();
-    const { repo } = fixture.metadata.repos.get('owner/name') ?? {};
-    if (repo !== undefined) repo.packsDroppedGeneration = repo.packsGeneration;
-    await touch(cache);
-    await eventually(() => expect(packs(path)).toEqual(packList().map(({ name }) => `pack-${name}.pack`)));
+    const second = await open({ packGraceMs: 600_000 });
+    await second.cache.use('owner/name', signal, async ({ packsGeneration }) => {
+      expect(packs(path)).toEqual(listedPacks());
+      expect(packsGeneration).toBe(newestGeneration());
+      await gitOk(path, ['fsck', '--full']);
+    });
+    await second.cache.close();
+    expect(second.cache.counters.bytes).toBe(bytesIn(path));
+  });
+
+  it('goes after the multi-pack-index that names it, also while somebody holds the repository', async () => {
+    const { cache } = await open({ packGraceMs: 600_000, unindexedPacksMax: 1 });
+    for (const at of [1, 2]) {
+      await commit(work, `next-${at}.txt`, 'x');
+      await fixture.push(work);
+    }
+    const path = await touch(cache);
+    const index = join(path, 'objects', 'pack', 'multi-pack-index');
+    await cache.close();
+    expect(existsSync(index)).toBe(true);
+    const end = Promise.withResolvers<void>();
+    const held = await holdUntil(cache, end.promise);
+    await supersedeFirstPack();
+    dropUpToNow();
+    await cache.use('owner/name', signal, () => gitOk(path, ['rev-list', '--objects', '--all']));
+    await cache.close();
+    await gitOk(path, ['multi-pack-index', 'verify']);
+    end.resolve();
+    await held.done;
   });
 
   it('stays while a request that may have opened it runs, and goes when that ends', async () => {
@@ -391,8 +503,7 @@ describe('the room that repositories take', () => {
   it('is what is on the disk', async () => {
     const { cache } = await open();
     const path = await touch(cache);
-    const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).map((file) => statSync(join(path, file)));
-    const bytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+    const bytes = bytesIn(path);
     expect(cache.counters).toMatchObject({ repositories: 1, bytes, bytesMax: 100 * MiB, evictions: 0 });
   });
 
@@ -434,6 +545,8 @@ describe('the room that repositories take', () => {
     for (const [at, path] of paths.entries()) utimesSync(path, 1000 - at, 1000 - at);
     mkdirSync(`${paths[0]}.evicted`);
     const second = await open({ bytesMax: 1.5 * size });
+    expect(second.cache.counters.bytes).toBe(0); // It serves before it has looked.
+    await second.cache.close();
     expect(paths.map((path) => existsSync(path))).toEqual([true, false, false]);
     expect(existsSync(`${paths[0]}.evicted`)).toBe(false);
     expect(second.cache.counters).toMatchObject({ repositories: 1, bytes: size, evictions: 2 });
@@ -472,6 +585,32 @@ describe('the room that repositories take', () => {
     expect([a, b].map((path) => existsSync(path))).toEqual([false, false]);
     expect(readdirSync(folder)).toEqual([]);
     expect(cache.counters).toMatchObject({ repositories: 0, bytes: 0, evictions: 0 });
+  });
+
+  it('is given back by a purge that comes before anybody has looked at what an older process left', async () => {
+    const size = await sizeOfOne();
+    const first = await open();
+    for (const name of names) await touch(first.cache, name);
+    await first.close();
+    const { cache } = await open();
+    expect(await cache.purge({ dryRun: true })).toEqual({ repositories: 3, bytes: 3 * size, deferred: 0 });
+    const { cache: other } = await open();
+    const id = fixture.metadata.repos.get('o/b')?.repo.id ?? '';
+    expect(await other.purge({ repoId: id })).toEqual({ repositories: 1, bytes: size, deferred: 0 });
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  it('is counted also where a request comes first', async () => {
+    const first = await open();
+    for (const name of names) await touch(first.cache, name);
+    const { bytes } = first.cache.counters;
+    await first.close();
+    const { cache } = await open();
+    fixture.objects.gets = 0;
+    await Promise.all(names.map((name) => touch(cache, name)));
+    await cache.close();
+    expect(cache.counters).toMatchObject({ repositories: 3, bytes, misses: 0 });
+    expect(fixture.objects.gets).toBe(0);
   });
 
   it('never takes a repository from under those that come while it is evicted', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import {
   removeLeftovers,
   removePack,
   sizeOf,
+  syncPack,
   writeRefs,
 } from '../../../../src/node/frontend/bare-repository.ts';
 import { gitOk, makeWork } from './frontend-fixture.ts';
@@ -91,6 +92,15 @@ describe('a bare repository', () => {
     await removePack(other, name);
     expect([...(await listPackNames(other))]).toEqual([]);
     expect(await sizeOf(packPath(other, name, 'pack'))).toBeUndefined();
+  });
+
+  it('puts the files that a pack has on disk, and none that are gone', async () => {
+    const { name } = await withPack();
+    await syncPack(path, name);
+    await syncPack(path, 'abc');
+    await syncPack(join(folder, 'none'), name);
+    symlinkSync(packPath(path, name, 'bitmap'), packPath(path, name, 'bitmap'));
+    await expect(syncPack(path, name)).rejects.toMatchObject({ code: 'ELOOP' });
   });
 
   it('loses what an interrupted write left, and nothing else', async () => {

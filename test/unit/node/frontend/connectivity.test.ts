@@ -57,7 +57,7 @@ describe('findDisconnected', () => {
   });
 
   it('passes on that the client is gone', async () => {
-    const gone = { gitDir: checks.bare, signal: AbortSignal.abort(new Error('gone')) };
+    const gone = { ...checks.question, signal: AbortSignal.abort(new Error('gone')) };
     await expect(findDisconnected(checks.git, [first], gone)).rejects.toThrow('gone');
   });
 });

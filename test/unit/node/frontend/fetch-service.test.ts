@@ -69,16 +69,16 @@ describe('a fetch that was asked for before', () => {
   });
 
   it('survives a push to another branch, and not the first sight of an annotated tag', async () => {
-    await store(tip);
+    const first = await store(tip);
     await commit(work, 'other.txt', 'other');
     await gitOk(work, ['push', '-q', fixture.url(), 'main:refs/heads/other']);
     await shallow(tip);
     expect(stats()).toMatchObject({ misses: 2, hits: 1 });
     await gitOk(work, ['tag', '-a', '-m', 'one', 'v1', tip]);
     await gitOk(work, ['push', '-q', fixture.url(), 'v1']);
-    await gitOk(work, ['ls-remote', fixture.url()]);
-    await shallow(tip);
-    expect(stats()).toMatchObject({ misses: 3, hits: 1 });
+    const tagged = await shallow(tip);
+    expect(tagged.body.equals(first.body)).toBe(false);
+    expect(tagged.body.length).toBeGreaterThan(first.body.length);
   });
 
   it('is served when its branch was forced elsewhere: who has the id may have the object', async () => {
@@ -116,6 +116,14 @@ describe('a fetch that was asked for before', () => {
     await gitOk(work, ['ls-remote', fixture.url()]);
     await shallow(tip);
     expect(stats()).toMatchObject({ misses: 3, hits: 0 });
+  });
+
+  it('never stores what only negotiates', async () => {
+    for (let at = 0; at < 3; at += 1) {
+      const answer = await fetch(`want ${tip}`, `have ${'f'.repeat(40)}`);
+      expect(answer.body.toString()).toContain('acknowledgments');
+    }
+    expect(stats()).toMatchObject({ entries: 0, misses: 3, bypasses: 0 });
   });
 
   it('never stores an error, nor what only git can judge', async () => {
@@ -203,6 +211,16 @@ describe('a push to a branch that was cloned lately', () => {
     expect(stats()).toMatchObject({ entries: 1 });
     await shallow(next);
     expect(stats()).toMatchObject({ misses: 2, hits: 1 });
+  });
+
+  it('has it prepared too when only an annotated tag was pushed, which clones get with it', async () => {
+    await gitOk(work, ['ls-remote', fixture.url()]);
+    await shallow(tip);
+    await gitOk(work, ['tag', '-a', '-m', 'one', 'v1', tip]);
+    await gitOk(work, ['push', '-q', fixture.url(), 'v1']);
+    await eventually(() => expect(stats().warmed).toBe(1));
+    await shallow(tip);
+    expect(stats()).toMatchObject({ misses: 1, hits: 1 });
   });
 
   it('prepares nothing where that is switched off', async () => {

@@ -13,7 +13,7 @@ export async function prepareChecks() {
   const bare = join(folder, 'bare.git');
   await createBareRepository(bare, 'sha1');
   const git = new GitRunner({ processesMax: 2, queueMax: 10 }, { clock: systemClock });
-  const question = { gitDir: bare, signal: new AbortController().signal };
+  const question = { gitDir: bare, fairKey: 'r', signal: new AbortController().signal };
   return { work, bare, git, question, remove: () => rmSync(folder, { recursive: true }) };
 }
 

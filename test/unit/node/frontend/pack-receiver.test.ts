@@ -17,6 +17,7 @@ const receive = (pack: AsyncIterable<Buffer>, extra: { packBytesMax?: number; si
     pack,
     packBytesMax: 1_000_000,
     signal: checks.question.signal,
+    fairKey: 'r',
     ...extra,
   });
 

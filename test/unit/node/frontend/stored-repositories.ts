@@ -48,7 +48,13 @@ export class StoredRepositories {
     this.#pushes += 1;
     const path = join(this.folder, `push-${this.#pushes}.git`);
     await createBareRepository(path, 'sha1');
-    const received = await receivePack(this.#git, { path, pack: inChunks(pack), packBytesMax: 2 ** 30, signal });
+    const received = await receivePack(this.#git, {
+      path,
+      pack: inChunks(pack),
+      packBytesMax: 2 ** 30,
+      fairKey: 'r',
+      signal,
+    });
     return (await publishPack(this.objects, received, path, signal).published).ref;
   }
 }

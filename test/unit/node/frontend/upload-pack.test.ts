@@ -6,7 +6,16 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StratumError } from '../../../../src/base/errors.ts';
 import { encodePkt } from '../../../../src/git/pkt-line.ts';
-import { commit, eventually, type Fixture, git, gitOk, makeWork, startFixture } from './frontend-fixture.ts';
+import {
+  commit,
+  eventually,
+  type Fixture,
+  frontendOptions,
+  git,
+  gitOk,
+  makeWork,
+  startFixture,
+} from './frontend-fixture.ts';
 import { openSocket, post, rawRequest, readAnswer } from './raw-http.ts';
 
 const path = '/owner/name.git/git-upload-pack';
@@ -121,12 +130,12 @@ describe('a fetch', () => {
       '.',
     );
     const plain = lines('command=fetch', 'object-format=sha1', '|', `want ${tip}`, 'deepen 1', 'done', '.');
-    const [first, second] = [await ask(plain), await ask(plain)];
+    await ask(plain);
+    const kept = await ask(plain);
     const answer = await ask(named);
     expect(fixture.frontend.counters).toMatchObject({ cacheMisses: 2, cacheHits: 1 });
     const section = lines('wanted-refs', `${tip} refs/heads/main`, '|').toString('latin1');
-    expect(answer.text).toBe(second.text.replace('000dpackfile\n', `${section}000dpackfile\n`));
-    expect(second.text).toBe(first.text);
+    expect(answer.text).toBe(kept.text.replace('000dpackfile\n', `${section}000dpackfile\n`));
   });
 
   it('of a ref that is not there is refused with the words of git', async () => {
@@ -334,6 +343,43 @@ describe('a failure in the middle', () => {
     const refused = await Promise.race(sockets.map(readAnswer));
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
     for (const socket of sockets) socket.destroy();
+  });
+
+  it('a response that cannot be kept does not keep others from git while its client reads nothing', async () => {
+    await commit(work, 'big.bin', randomBytes(6_000_000));
+    await gitOk(work, ['push', '-q', fixture.url(), 'main']);
+    tip = await gitOk(work, ['rev-parse', 'HEAD']);
+    const { cache } = frontendOptions(fixture.folder);
+    await fixture.restart({ gitProcessesMax: 1, cache: { ...cache, packEntryBytesMax: 1024 } });
+    const socket = openSocket(fixture.frontend.url);
+    socket.pause();
+    socket.write(post(path, fetchTip(), { 'Git-Protocol': 'version=2' }));
+    await eventually(() => expect(fixture.frontend.operations.stats().gitProcesses).toBe(1));
+    const other = lines(
+      'command=fetch',
+      'object-format=sha1',
+      '|',
+      `want ${tip}`,
+      'deepen 1',
+      'filter blob:none',
+      'done',
+      '.',
+    );
+    expect(await ask(other)).toMatchObject({ status: 200, whole: true });
+    socket.destroy();
+    await eventually(() => expect(fixture.frontend.operations.stats().gitProcesses).toBe(0));
+  });
+
+  it('a want of nothing does not make the cached repository suspect', async () => {
+    await ask(fetchTip());
+    const before = fixture.metadata.calls.filter((call) => call === 'getRepo').length;
+    for (let at = 0; at < 3; at += 1) {
+      const answer = await ask(
+        lines('command=fetch', 'object-format=sha1', '|', `want ${'f'.repeat(40)}`, 'done', '.'),
+      );
+      expect(answer.text).toContain('not our ref');
+    }
+    expect(fixture.metadata.calls.filter((call) => call === 'getRepo')).toHaveLength(before);
   });
 
   it('of the metadata service is told with its status', async () => {

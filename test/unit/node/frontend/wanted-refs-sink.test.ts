@@ -50,9 +50,10 @@ describe('WantedRefsSink', () => {
     );
   });
 
-  it('hands on what does not begin a pack within a mebibyte', async () => {
-    const line = encodePkt(`x${'y'.repeat(65_000)}`);
-    const response = Buffer.concat(Array.from({ length: 20 }, () => line));
-    expect((await sent(response, [])).body).toBe(response.toString('latin1'));
+  it('finds the pack behind any number of lines, and holds back no more than one of them', async () => {
+    const line = encodePkt(`shallow ${'a'.repeat(40)}`);
+    const lines = Buffer.concat(Array.from({ length: 30_000 }, () => line));
+    const expected = Buffer.concat([lines, section, pack]);
+    expect((await sent(Buffer.concat([lines, pack]), [100_003])).body).toBe(expected.toString('latin1'));
   });
 });
