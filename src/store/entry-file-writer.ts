@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { StratumError } from '../base/errors.ts';
 import { formatBytes, KiB, MiB } from '../base/units.ts';
 import type { EntryFile } from './entry-file.ts';
+import { fileBytesOf } from './entry-footer.ts';
 import type { EntryEnding, EntryWriter, StoredEntry } from './stored-entry.ts';
 
 /** Bytes that go to the file in one call, unless it is the last; measured for blobs, see write-chunks.ts. */
@@ -13,8 +14,8 @@ const roomStepBytesMax = 8 * MiB;
 
 /** What a writer asks of the folder. */
 export interface EntryWriterOwner {
-  /** Makes room for so many bytes more, which then belong to this entry; DISK_FULL. */
-  makeRoom(bytes: number): Promise<void>;
+  /** Makes room for so many bytes more, which then belong to this entry, beside those that do; DISK_FULL. */
+  makeRoom(bytes: number, heldBytes: number): Promise<void>;
   /** Gives the finished file its name and the entry its place; of the room `roomBytes` belong to the writer. */
   store(content: { sizeBytes: number; crc32: number; roomBytes: number }, ending: EntryEnding): Promise<StoredEntry>;
   /** The file and its room are not needed any more. */
@@ -33,6 +34,8 @@ export class EntryFileWriter implements EntryWriter {
   readonly #entryBytesMax: number;
   #bytes = 0;
   #checksum = 0;
+  /** Content that there is room for, and what its file takes then: that is what the folder has given. */
+  #contentRoomBytes = 0;
   #roomBytes = 0;
   /** Chunks that may not be in the file yet, in order; the first `#underWay` of them are being written. */
   #tail: Buffer[] = [];
@@ -92,6 +95,7 @@ export class EntryFileWriter implements EntryWriter {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#hasEnded = true;
     try {
+      if (this.#roomBytes === 0) await this.#takeRoom(0);
       await this.#writing;
       this.#startWrite();
       await this.#writing;
@@ -124,10 +128,16 @@ export class EntryFileWriter implements EntryWriter {
       const details = { what: 'cache entry', limit: BigInt(this.#entryBytesMax), actual: BigInt(bytes) };
       throw new StratumError('TOO_LARGE', `a cache entry is over ${formatBytes(this.#entryBytesMax)}`, details);
     }
-    if (bytes <= this.#roomBytes) return;
-    const step = Math.min(Math.max(roomStepBytesMin, this.#roomBytes), roomStepBytesMax);
-    const roomBytes = Math.min(Math.max(bytes, this.#roomBytes + step), this.#entryBytesMax);
-    await this.#owner.makeRoom(roomBytes - this.#roomBytes);
+    const roomBytes = this.#contentRoomBytes;
+    if (bytes <= roomBytes) return;
+    const step = Math.min(Math.max(roomStepBytesMin, roomBytes), roomStepBytesMax);
+    await this.#takeRoom(Math.min(Math.max(bytes, roomBytes + step), this.#entryBytesMax));
+  }
+
+  async #takeRoom(contentBytes: number): Promise<void> {
+    const roomBytes = fileBytesOf(contentBytes);
+    await this.#owner.makeRoom(roomBytes - this.#roomBytes, this.#roomBytes);
+    this.#contentRoomBytes = contentBytes;
     this.#roomBytes = roomBytes;
   }
 

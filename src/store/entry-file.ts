@@ -1,4 +1,4 @@
-import { close, fdatasync, open, openSync, read, writev } from 'node:fs';
+import { close, fdatasync, fstat, open, openSync, read, type Stats, writev } from 'node:fs';
 import { StratumError } from '../base/errors.ts';
 
 /**
@@ -20,14 +20,14 @@ export class EntryFile {
     return new EntryFile(openSync(path, 'r'));
   }
 
+  /** Opens a file for reading; rejects with the system's error. */
+  static open(path: string): Promise<EntryFile> {
+    return openAs(path, 'r', (descriptor) => new EntryFile(descriptor));
+  }
+
   /** Makes a new file; rejects with the system's error. */
   static create(path: string): Promise<EntryFile> {
-    return new Promise((resolve, reject) => {
-      open(path, 'wx+', 0o644, (error, descriptor) => {
-        if (error === null) resolve(new EntryFile(descriptor));
-        else reject(error);
-      });
-    });
+    return openAs(path, 'wx+', (descriptor) => new EntryFile(descriptor));
   }
 
   /** One user more, who must release it; false when it is closed already. */
@@ -41,6 +41,11 @@ export class EntryFile {
   release(): void {
     this.#users -= 1;
     this.#closeWhenUnused();
+  }
+
+  /** Its size and times. */
+  stat(): Promise<Stats> {
+    return this.#call((descriptor, done) => fstat(descriptor, done));
   }
 
   /** Reads from a position; gives how many bytes came, 0 at the end. */
@@ -86,6 +91,15 @@ export class EntryFile {
     this.#isClosed = true;
     close(this.#descriptor, () => undefined); // All that had to be on disk was synced before.
   }
+}
+
+function openAs<T>(path: string, flags: string, make: (descriptor: number) => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    open(path, flags, 0o644, (error, descriptor) => {
+      if (error === null) resolve(make(descriptor));
+      else reject(error);
+    });
+  });
 }
 
 function restOf(chunks: readonly Buffer[], writtenBytes: number): Buffer[] {

@@ -8,12 +8,14 @@ import { formatBytes } from '../base/units.ts';
 import { diskError, diskFull } from './disk-error.ts';
 import { type MeasureDisk, measureDisk } from './disk-space.ts';
 import { syncFolder } from './durable-file.ts';
+import { eachLimited } from './each-limited.ts';
 import { EntryFile } from './entry-file.ts';
 import { EntryFileReader } from './entry-file-reader.ts';
 import { EntryFileWriter, type EntryWriterOwner } from './entry-file-writer.ts';
-import { encodeFooter, tagBytesMax } from './entry-footer.ts';
+import { contentBytesIn, encodeFooter } from './entry-footer.ts';
 import { asStoredEntry, EntryIndex, type EntryRow } from './entry-index.ts';
-import { entryFileName, scanEntries, unfinishedFileName } from './entry-scan.ts';
+import { checkEntryNames } from './entry-names.ts';
+import { entryFileName, filesAtOnceMax, scanEntries, unfinishedFileName } from './entry-scan.ts';
 import { freeBytesOf } from './free-bytes.ts';
 import type { EntryReader, EntryWriter, StoredEntry } from './stored-entry.ts';
 
@@ -22,9 +24,11 @@ export type { EntryReader, EntryWriter, StoredEntry } from './stored-entry.ts';
 /** Bounds of an entry folder. */
 export interface EntryFolderOptions {
   readonly path: string;
-  /** The most that all entries may take, those that are being written included. */
+  /** The most that the files of all entries may take, footers, whole blocks and those that are being written included. */
   readonly bytesMax: number;
-  /** The most that one entry may take. */
+  /** The most entries: each takes some hundred bytes of memory, and its time at the next start; 200,000 unless given. */
+  readonly entriesMax?: number;
+  /** The most content that one entry may have. */
   readonly entryBytesMax: number;
   /** How long an entry stays that nobody reads, in milliseconds. */
   readonly ageMaxMs: number;
@@ -41,13 +45,15 @@ export interface EntryFolderModules {
   readonly measureDisk?: MeasureDisk | undefined;
 }
 
-/** What an entry folder holds; evictions (for space and for age) are since it was opened. */
+/** What an entry folder holds, in bytes of content; evictions (for space and for age) are since it was opened. */
 export interface EntryFolderStats {
   readonly entries: number;
   readonly bytes: number;
   readonly bytesMax: number;
   readonly evictions: number;
 }
+
+const defaultEntriesMax = 200_000;
 
 /** Between two looks for what is too old, and at the disk. */
 const sweepIntervalMs = 10_000;
@@ -58,11 +64,12 @@ const useKeptEveryMs = 60_000;
 /** For so long content that was found right is taken for right: a bit that flips later is found by the first reader after it. */
 const checkLastsMs = 600_000;
 
-const keyForm = /^[0-9a-f]{64}$/;
+/** What unfinished entries may take of the bound together: clients that read slowly must not evict all that is finished. */
+const unfinishedShareMax = 0.5;
 
 /**
- * A folder of files, each the bytes of a key: a cache on disk. Bounded in bytes; what was not used for longest goes
- * first. It survives a restart, and a crash leaves no half entry. Nothing in it is needed: a file or the whole folder
+ * A folder of files, each the bytes of a key: a cache on disk. Bounded in bytes and in entries; what was not used for
+ * longest goes first. It survives a restart, and a crash leaves no half entry. Nothing in it is needed: a file or the whole folder
  * that is deleted under it is a miss.
  *
  * Each entry has a file of its own name, also the second of one key, so that deleting one never meets another. An open
@@ -79,7 +86,7 @@ export class EntryFolder {
   #reservedBytes = 0;
   #evictions = 0;
   #makingRoom: Promise<void> = Promise.resolve();
-  readonly #background = new Set<Promise<void>>();
+  readonly #background = new Set<Promise<unknown>>();
   readonly #sweepTimer: Timer;
   #isClosed = false;
 
@@ -97,11 +104,7 @@ export class EntryFolder {
     await mkdir(options.path, { recursive: true });
     const rows = await scanEntries(options.path, modules);
     const folder = new EntryFolder(options, modules);
-    for (const row of rows) {
-      const old = folder.#index.add(row);
-      if (old !== undefined) await folder.#unlink(old);
-    }
-    await folder.sweep();
+    await folder.#adopt(rows);
     return folder;
   }
 
@@ -148,10 +151,10 @@ export class EntryFolder {
    */
   async begin(key: string, { tag }: { readonly tag: string }): Promise<EntryWriter> {
     if (this.#isClosed) throw new StratumError('SHUTTING_DOWN', 'the cache folder is closed');
-    checkNames(key, tag);
+    checkEntryNames(key, tag);
     const fileName = entryFileName(key, randomHex(this.#random, 8));
     const path = join(this.#options.path, unfinishedFileName(fileName));
-    const entryBytesMax = Math.min(this.#options.entryBytesMax, this.#options.bytesMax);
+    const entryBytesMax = Math.min(this.#options.entryBytesMax, contentBytesIn(this.#options.bytesMax));
     try {
       const file = await this.#create(path);
       return new EntryFileWriter(file, { entryBytesMax }, this.#ownerOf({ key, tag, fileName, path, file }));
@@ -201,6 +204,26 @@ export class EntryFolder {
     this.#isClosed = true;
     this.#sweepTimer.cancel();
     while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Takes what was found, and deletes many at a time what is too much of it: the bounds may have been wider. */
+  async #adopt(rows: readonly EntryRow[]): Promise<void> {
+    const gone = rows.flatMap((row) => this.#index.add(row) ?? []);
+    const forget = (row: EntryRow) => {
+      if (this.#index.remove(row)) gone.push(row);
+      this.#evictions += 1;
+    };
+    for (const row of this.#index.rows()) if (this.#isOver(row)) forget(row);
+    for (const row of this.#index.rows()) {
+      if (!this.#hasTooMany() && this.#index.fileBytes <= this.#options.bytesMax) break;
+      forget(row);
+    }
+    await eachLimited(gone, filesAtOnceMax, (row) => this.#unlink(row));
+    await this.sweep();
+  }
+
+  #hasTooMany(): boolean {
+    return this.#index.size > (this.#options.entriesMax ?? defaultEntriesMax);
   }
 
   #current(key: string): EntryRow | undefined {
@@ -260,7 +283,7 @@ export class EntryFolder {
   #ownerOf(writing: { key: string; tag: string; fileName: string; path: string; file: EntryFile }): EntryWriterOwner {
     const { key, tag, fileName, path, file } = writing;
     return {
-      makeRoom: (bytes) => this.#reserve(bytes),
+      makeRoom: (bytes, heldBytes) => this.#reserve(bytes, heldBytes),
       store: async ({ sizeBytes, crc32, roomBytes }, { expiresAtMs, costMs = 0 }) => {
         const usedAtMs = Math.round(this.#clock.nowMs());
         const facts = { key, tag, sizeBytes, crc32, storedAtMs: usedAtMs, expiresAtMs, costMs: Math.round(costMs) };
@@ -273,6 +296,7 @@ export class EntryFolder {
         this.#reservedBytes -= roomBytes;
         if (old !== undefined) this.#inBackground(this.#unlink(old));
         this.#inBackground(this.#syncFolder());
+        if (this.#hasTooMany()) this.#inBackground(this.#evictOldest());
         return asStoredEntry(row);
       },
       discard: async (roomBytes) => {
@@ -288,22 +312,24 @@ export class EntryFolder {
   }
 
   /** Gives room to an entry that is being written, one writer at a time, or two would evict for the same bytes. */
-  async #reserve(bytes: number): Promise<void> {
+  async #reserve(bytes: number, heldBytes: number): Promise<void> {
     const before = this.#makingRoom;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#makingRoom = promise;
     try {
       await before;
-      await this.#makeRoom(bytes);
+      await this.#makeRoom(bytes, heldBytes);
       this.#reservedBytes += bytes;
     } finally {
       resolve();
     }
   }
 
-  async #makeRoom(bytes: number): Promise<void> {
+  async #makeRoom(bytes: number, heldBytes = this.#reservedBytes): Promise<void> {
     const { bytesMax, freeBytesMin, path } = this.#options;
-    while (this.#index.bytes + this.#reservedBytes + bytes > bytesMax) {
+    const isCrowded = this.#reservedBytes > heldBytes && this.#reservedBytes + bytes > bytesMax * unfinishedShareMax;
+    if (isCrowded) throw diskFull('a cache entry: unfinished ones have half the room', { limit: BigInt(bytesMax) });
+    while (this.#index.fileBytes + this.#reservedBytes + bytes > bytesMax) {
       if (await this.#evictOldest()) continue;
       throw diskFull(`a cache entry: the cache is bounded to ${formatBytes(bytesMax)}`, { limit: BigInt(bytesMax) });
     }
@@ -363,16 +389,9 @@ export class EntryFolder {
   }
 
   /** Work whose end only `close` waits for; it reports its failures itself. */
-  #inBackground(work: Promise<void>): void {
+  #inBackground(work: Promise<unknown>): void {
     this.#background.add(work);
     const ended = () => this.#background.delete(work);
     work.then(ended, ended);
   }
-}
-
-function checkNames(key: string, tag: string): void {
-  const reason = keyForm.test(key) ? undefined : 'a key is 64 hex digits';
-  const wrong = reason ?? (Buffer.byteLength(tag) > tagBytesMax ? `a tag has at most ${tagBytesMax} bytes` : undefined);
-  if (wrong === undefined) return;
-  throw new StratumError('INVALID_ARGUMENT', `bad name of a cache entry: ${wrong}`, { field: 'key', reason: wrong });
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/errors.ts';
+import { KiB } from '../base/units.ts';
 import type { StoredEntry } from './stored-entry.ts';
 
 /*
@@ -33,6 +34,19 @@ export const tagBytesMax = checksumAt - tagAt;
 
 /** Bytes of a footer. */
 export const footerBytes = checksumAt + 4;
+
+/** A file takes whole blocks of the file system; ext4 and XFS have blocks of this size unless told otherwise. */
+const blockBytes = 4 * KiB;
+
+/** What the file of an entry takes on the disk. */
+export function fileBytesOf(contentBytes: number): number {
+  return Math.ceil((contentBytes + footerBytes) / blockBytes) * blockBytes;
+}
+
+/** The most content whose file takes no more than so many bytes; 0 where there is room for none. */
+export function contentBytesIn(fileBytes: number): number {
+  return Math.max(0, Math.floor(fileBytes / blockBytes) * blockBytes - footerBytes);
+}
 
 /** What a footer says. */
 export type EntryFacts = Omit<StoredEntry, 'usedAtMs'>;

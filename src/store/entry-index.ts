@@ -1,5 +1,5 @@
 import type { EntryFile } from './entry-file.ts';
-import type { EntryFacts } from './entry-footer.ts';
+import { type EntryFacts, fileBytesOf } from './entry-footer.ts';
 import type { StoredEntry } from './stored-entry.ts';
 
 /** What is kept in memory of an entry. */
@@ -20,6 +20,7 @@ export interface EntryRow {
 export class EntryIndex {
   readonly #rows = new Map<string, EntryRow>();
   #bytes = 0;
+  #fileBytes = 0;
 
   get size(): number {
     return this.#rows.size;
@@ -28,6 +29,11 @@ export class EntryIndex {
   /** Bytes of all entries' content. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** What the files of all entries take on the disk. */
+  get fileBytes(): number {
+    return this.#fileBytes;
   }
 
   get(key: string): EntryRow | undefined {
@@ -40,6 +46,7 @@ export class EntryIndex {
     if (old !== undefined) this.remove(old);
     this.#rows.set(row.facts.key, row);
     this.#bytes += row.facts.sizeBytes;
+    this.#fileBytes += fileBytesOf(row.facts.sizeBytes);
     return old;
   }
 
@@ -49,6 +56,7 @@ export class EntryIndex {
     if (this.#rows.get(key) !== row) return false;
     this.#rows.delete(key);
     this.#bytes -= sizeBytes;
+    this.#fileBytes -= fileBytesOf(sizeBytes);
     return true;
   }
 

@@ -1,14 +1,16 @@
-import { open, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { temporaryFilePrefix, temporaryFileSuffix } from './durable-file.ts';
+import { eachLimited } from './each-limited.ts';
+import { EntryFile } from './entry-file.ts';
 import { decodeFooter, footerBytes } from './entry-footer.ts';
 import type { EntryRow } from './entry-index.ts';
 
-/** Files that are looked at at a time. */
-const lookersMax = 8;
+/** Files that are looked at, or deleted, at a time: a disk that has to seek does better when it knows what comes next. */
+export const filesAtOnceMax = 32;
 
 const entryName = /^([0-9a-f]{64})-[0-9a-f]{16}$/;
 
@@ -31,17 +33,13 @@ export async function scanEntries(
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Promise<EntryRow[]> {
   const rows: EntryRow[] = [];
-  const names = (await readdir(path)).values();
-  const look = async () => {
-    for (const name of names) {
-      const row = await lookAt(path, name, log);
-      if (row === undefined) continue;
-      // A clock that was ahead must not keep an entry for ever.
-      row.usedAtMs = Math.min(row.usedAtMs, clock.nowMs());
-      rows.push(row);
-    }
-  };
-  await Promise.all(Array.from({ length: lookersMax }, look));
+  await eachLimited(await readdir(path), filesAtOnceMax, async (name) => {
+    const row = await lookAt(path, name, log);
+    if (row === undefined) return;
+    // A clock that was ahead must not keep an entry for ever.
+    row.usedAtMs = Math.min(row.usedAtMs, clock.nowMs());
+    rows.push(row);
+  });
   return rows.sort((a, b) => a.usedAtMs - b.usedAtMs || a.facts.storedAtMs - b.facts.storedAtMs);
 }
 
@@ -62,17 +60,18 @@ async function lookAt(path: string, name: string, log: Logger): Promise<EntryRow
 }
 
 async function readRow(path: string, fileName: string): Promise<EntryRow | undefined> {
-  const file = await open(path, 'r');
+  // Not a FileHandle, which costs twice the time.
+  const file = await EntryFile.open(path);
   try {
     const { size, mtimeMs } = await file.stat();
     const footer = Buffer.alloc(footerBytes);
     if (size < footerBytes) return undefined;
-    await file.read(footer, 0, footerBytes, size - footerBytes);
+    await file.read(footer, footerBytes, size - footerBytes);
     const facts = decodeFooter(footer, size);
     if (facts === undefined) return undefined;
     const usedAtMs = Math.max(facts.storedAtMs, Math.round(mtimeMs));
     return { facts, fileName, usedAtMs, keptUseAtMs: usedAtMs, checkedAtMs: undefined, file: undefined };
   } finally {
-    await file.close();
+    file.release();
   }
 }

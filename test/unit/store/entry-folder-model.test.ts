@@ -10,7 +10,10 @@ import { contentIn, keyOf, openFolder, sayingDisk, store } from './sample-entrie
 
 /** Writers ask for room in steps, each as large as all before it: entries of these sizes get exactly what they take. */
 const stepBytes = 64 * KiB;
-const bytesMax = 6 * stepBytes;
+/** What the footer adds to such an entry. */
+const footerBlockBytes = 4 * KiB;
+const entriesMax = 4;
+const bytesMax = 6 * stepBytes + 6 * footerBlockBytes;
 const ageMaxMs = 3_600_000;
 
 const key = fc.nat(5);
@@ -29,6 +32,8 @@ const steps = fc.oneof(
 );
 type Step = typeof steps extends fc.Arbitrary<infer T> ? T : never;
 
+const takenBy = (content: Buffer) => content.length + footerBlockBytes;
+
 /** What the folder should hold: the one that was not used for longest first. */
 class Model {
   readonly entries = new Map<number, { content: Buffer; usedAtMs: number }>();
@@ -39,13 +44,15 @@ class Model {
 
   store(number: number, content: Buffer, nowMs: number): void {
     const total = () =>
-      [...this.entries.values()].reduce((bytes, entry) => bytes + entry.content.length, content.length);
+      [...this.entries.values()].reduce((bytes, entry) => bytes + takenBy(entry.content), takenBy(content));
     while (total() > bytesMax) {
       const [oldest = 0] = this.entries.keys();
       this.entries.delete(oldest);
     }
     this.entries.delete(number);
     this.entries.set(number, { content, usedAtMs: nowMs });
+    const [oldest = 0] = this.entries.keys();
+    if (this.entries.size > entriesMax) this.entries.delete(oldest);
   }
 
   use(number: number, nowMs: number): void {
@@ -105,7 +112,7 @@ describe('an entry folder beside its model', () => {
         try {
           const reopen = async (old?: EntryFolder) => {
             await old?.close();
-            return await openFolder({ path, bytesMax, ageMaxMs }, modules);
+            return await openFolder({ path, bytesMax, entriesMax, ageMaxMs }, modules);
           };
           const folder = await play(schedule, reopen, clock);
           await folder.close();

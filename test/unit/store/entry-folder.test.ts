@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { oidOf } from '../../../src/base/oid.ts';
 import { MiB } from '../../../src/base/units.ts';
 import type { EntryFolder, EntryFolderOptions } from '../../../src/store/entry-folder.ts';
+import { fileBytesOf } from '../../../src/store/entry-footer.ts';
 import { type ManualClock, manualClock } from '../base/manual-clock.ts';
 import { type RecordingLog, recordingLog } from '../base/recording-log.ts';
 import { contentOf, temporaryFolder } from './sample-blobs.ts';
@@ -240,8 +241,54 @@ describe('an entry folder', () => {
     await untilTrue(() => openFilesIn(path).length === 0);
   });
 
+  it('counts what the files take: many small entries get no more of the disk than few large ones', async () => {
+    // Room for nine, and what a writer asks for as long as it does not know how much will come.
+    await opened({ bytesMax: 9 * 4_096 + fileBytesOf(65_536) });
+    for (let number = 0; number < 20; number += 1) await store(folder, keyOf(number), contentOf(1));
+    expect(folder.stats).toMatchObject({ entries: 10, bytes: 10, evictions: 10 });
+    expect(readdirSync(path)).toHaveLength(10);
+  });
+
+  it('holds no more entries than it may, and lets those go that were not used for longest', async () => {
+    await opened({ entriesMax: 3 });
+    for (const number of [1, 2, 3]) await store(folder, keyOf(number), contentOf(10));
+    folder.touch(keyOf(1));
+    await store(folder, keyOf(3), contentOf(20));
+    expect(folder.stats).toMatchObject({ entries: 3, evictions: 0 });
+    await store(folder, keyOf(4), contentOf(10));
+    expect(keysIn()).toEqual([1, 3, 4].map(keyOf));
+    expect(folder.stats.evictions).toBe(1);
+    await folder.close();
+    expect(readdirSync(path)).toHaveLength(3);
+  });
+
+  it.each<[string, Partial<EntryFolderOptions>, number[]]>([
+    ['fewer entries', { entriesMax: 2 }, [79, 80]],
+    ['fewer bytes', { bytesMax: 3 * 4_096 + 1 }, [78, 79, 80]],
+    ['a lower age', { ageMaxMs: 4_000 }, [77, 78, 79, 80]],
+    ['all of them', { entriesMax: 5, bytesMax: 3 * 4_096, ageMaxMs: 2_000 }, [79, 80]],
+  ])('keeps what was used last when it is opened with bounds of %s', async (_, bounds, kept) => {
+    await opened();
+    for (let number = 1; number <= 80; number += 1) {
+      await store(folder, keyOf(number), contentOf(10));
+      clock.advance(1_000);
+    }
+    clock.advance(-1);
+    await reopened(bounds);
+    expect(keysIn()).toEqual(kept.map(keyOf));
+    expect(folder.stats.evictions).toBe(80 - kept.length);
+    expect(readdirSync(path)).toHaveLength(kept.length);
+  });
+
+  it('keeps nothing when it may keep nothing', async () => {
+    await opened({ bytesMax: 0 });
+    await expect(store(folder, keyOf(1), contentOf(1))).rejects.toMatchObject({ code: 'TOO_LARGE' });
+    await expect(store(folder, keyOf(2), contentOf(0))).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(await readdir(path)).toEqual([]);
+  });
+
   it('counts the bytes of entries that are being written, and gives their room back', async () => {
-    await opened({ bytesMax: 300_000 });
+    await opened({ bytesMax: fileBytesOf(300_000) });
     await store(folder, keyOf(1), contentOf(100_000));
     const writer = await folder.begin(keyOf(2), { tag: '' });
     await append(writer, contentOf(250_000));
@@ -251,6 +298,19 @@ describe('an entry folder', () => {
     writer.release();
     await store(folder, keyOf(4), contentOf(300_000));
     expect(keysIn()).toEqual([keyOf(4)]);
+  });
+
+  it('gives entries that are not finished half the room at most, and evicts no more for them', async () => {
+    await opened({ bytesMax: fileBytesOf(400_000) });
+    await store(folder, keyOf(1), contentOf(100_000));
+    const [first, second] = [await folder.begin(keyOf(2), { tag: '' }), await folder.begin(keyOf(3), { tag: '' })];
+    await append(first, contentOf(150_000));
+    await expect(append(second, contentOf(150_000))).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(keysIn()).toEqual([keyOf(1)]);
+    for (const writer of [first, second]) {
+      await writer.abort();
+      writer.release();
+    }
   });
 
   it('refuses an entry that is too large, and keeps what it has of it readable', async () => {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeFooter, encodeFooter, footerBytes } from '../../../src/store/entry-footer.ts';
+import {
+  contentBytesIn,
+  decodeFooter,
+  encodeFooter,
+  fileBytesOf,
+  footerBytes,
+} from '../../../src/store/entry-footer.ts';
 import { keyOf } from './sample-entries.ts';
 
 const entry = {
@@ -35,5 +41,27 @@ describe('the footer of an entry', () => {
     );
     expect(decodeFooter(footer, entry.sizeBytes + footerBytes - 1)).toBeUndefined();
     expect(decodeFooter(footer.subarray(1), entry.sizeBytes + footerBytes)).toBeUndefined();
+  });
+});
+
+describe('the room of an entry on the disk', () => {
+  it.each([
+    [0, 4_096],
+    [4_096 - footerBytes, 4_096],
+    [4_096 - footerBytes + 1, 8_192],
+    [1_048_576, 1_052_672],
+  ])('of %s bytes is whole blocks of its content and its footer: %s', (contentBytes, fileBytes) => {
+    expect(fileBytesOf(contentBytes)).toBe(fileBytes);
+  });
+
+  it('has space for no more content than fits', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 4_096, max: 2 ** 40 }), (room) => {
+        const contentBytes = contentBytesIn(room);
+        expect(fileBytesOf(contentBytes)).toBeLessThanOrEqual(room);
+        expect(fileBytesOf(contentBytes + 1)).toBeGreaterThan(room);
+      }),
+    );
+    expect([contentBytesIn(0), contentBytesIn(4_095)]).toEqual([0, 0]);
   });
 });
