@@ -1,5 +1,5 @@
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, utimes } from 'node:fs/promises';
+import pLimit from 'p-limit';
 import type { Clock } from '../../base/clock.ts';
 import { explain, systemCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -10,12 +10,14 @@ import type { ObjectApi } from '../../replication/object-api.ts';
 import { diskError } from '../../store/disk-error.ts';
 import { type MeasureDisk, measureDisk } from '../../store/disk-space.ts';
 import { abortable } from './abortable.ts';
-import { createBareRepository, linkPack, listPackNames, removeLeftovers, topFiles } from './bare-repository.ts';
+import { createBareRepository, linkPack, packFileNames, syncPack } from './bare-repository.ts';
 import type { RefReader, RepositoryRefs } from './ref-reader.ts';
 import { CrossPackIndex } from './repositories/cross-pack-index.ts';
-import { evictedSuffix, RepositoryRoom } from './repositories/repository-room.ts';
+import { FoundRepositories } from './repositories/found-repositories.ts';
+import { type PurgedRepositories, purgeRepositories, type RepositoryPurge } from './repositories/purge-repositories.ts';
+import { RepositoryRoom } from './repositories/repository-room.ts';
 import { RepositoryState } from './repositories/repository-state.ts';
-import { packRecordNames, RepositoryUpdate, type UpdateOutcome } from './repositories/repository-update.ts';
+import { RepositoryUpdate, type UpdateOutcome } from './repositories/repository-update.ts';
 import { removeRetired, retiredIsDue } from './repositories/retired-packs.ts';
 
 /** Where the repositories are and what bounds them. */
@@ -55,7 +57,7 @@ export interface CachedRepository {
   readonly refs: RepositoryRefs;
   /** Whether its refs on disk are still those; a later request may bring it further while git runs. */
   readonly isUnchanged: () => boolean;
-  /** A generation of the pack list that held every object which git finds here. */
+  /** Of the pack list that the last update read: nothing that was dropped up to there is here. */
   readonly packsGeneration: bigint;
 }
 
@@ -70,21 +72,6 @@ export interface BareRepositoryCounters {
   readonly evictions: number;
 }
 
-/** What is to go. */
-export interface RepositoryPurge {
-  /** All repositories unless given. */
-  readonly repoId?: string | undefined;
-  readonly dryRun?: boolean | undefined;
-}
-
-/** What a purge did, or would do. */
-export interface PurgedRepositories {
-  readonly repositories: number;
-  readonly bytes: number;
-  /** Repositories in use, which go when their last user has ended. */
-  readonly deferred: number;
-}
-
 /** Between two looks at packs that are due, and at the room on the disk. */
 const sweepIntervalMs = 30_000;
 
@@ -93,6 +80,9 @@ const usedAtWriteIntervalMs = 60_000;
 
 /** For so long a request that failed is tried again because of what another one mended. */
 const mendedLatelyMs = 5_000;
+
+/** Adopted packs that wait to be put on disk. */
+const syncsMax = 1_000;
 
 /** The disk is kept free of this much, or this part, whichever is more: pushes and the pack cache need it. */
 const freeBytesMin = GiB;
@@ -118,6 +108,9 @@ export class BareRepositoryCache {
   readonly #indexes: CrossPackIndex;
   readonly #update: RepositoryUpdate;
   readonly #room: RepositoryRoom;
+  readonly #found: FoundRepositories;
+  /** One file after another: requests need the disk more. */
+  readonly #syncing = pLimit(1);
   /** Work that no request waits for. */
   readonly #background = new Set<Promise<void>>();
   #uses = 0;
@@ -131,8 +124,15 @@ export class BareRepositoryCache {
     const { folder, bytesMax, downloadsMax, metadataTimeoutMs, packGraceMs = 600_000 } = options;
     this.#room = new RepositoryRoom(
       { folder, bytesMax, freeBytesMin, freePartMin },
-      { log, measureDisk: modules.measureDisk ?? measureDisk, states: this.#states },
+      {
+        log,
+        measureDisk: modules.measureDisk ?? measureDisk,
+        states: this.#states,
+        examine: (state) => this.#found.examine(state),
+      },
     );
+    const stateOf = (repoId: string) => this.#stateOf(repoId);
+    this.#found = new FoundRepositories({ folder }, { log, stopping, stateOf });
     this.#indexes = new CrossPackIndex(
       { packsMax: options.unindexedPacksMax ?? defaultUnindexedPacksMax, timeoutMs: indexTimeoutMs },
       { log, git, stopping },
@@ -155,16 +155,13 @@ export class BareRepositoryCache {
     };
   }
 
-  /** Makes the folder, clears what an interrupted process left in it, and counts what is there. */
+  /** Makes the folder and finds what is in it; its bytes are counted, and evicted beyond the bounds, in the background. */
   async open(): Promise<void> {
     const { folder } = this.#options;
     const { clock, stopping } = this.#modules;
     await mkdir(folder, { recursive: true });
-    for (const entry of await readdir(folder)) {
-      if (entry.endsWith(evictedSuffix)) await rm(join(folder, entry), { recursive: true, force: true });
-      else if (entry.endsWith('.git')) await this.#openRepository(entry.slice(0, -'.git'.length));
-    }
-    await this.#room.make(0);
+    await this.#found.find();
+    this.#inBackground(this.#found.examineAll().then(() => this.#room.make(0)));
     const sweeps = clock.every(sweepIntervalMs, () => this.#sweep());
     if (stopping.aborted) sweeps.cancel();
     else stopping.addEventListener('abort', () => sweeps.cancel(), { once: true });
@@ -181,8 +178,8 @@ export class BareRepositoryCache {
     const { state, release } = await this.#enter(wanted.repo.id);
     try {
       const refs = await abortable(this.#bringUpTo(state, wanted), signal);
-      const packsGeneration = state.vouchedGeneration;
-      return await work({ path: state.path, refs, packsGeneration, isUnchanged: () => isSame(state.refs, refs) });
+      const { path, packsGeneration } = state;
+      return await work({ path, refs, packsGeneration, isUnchanged: () => isSame(state.refs, refs) });
     } finally {
       release();
     }
@@ -218,38 +215,28 @@ export class BareRepositoryCache {
     try {
       await createBareRepository(state.path, refs.snapshot.objectFormat);
       await linkPack(packName, fromPath, state.path);
-      await state.record.note(packRecordNames(packName).filter((file) => !state.record.has(file)));
+      await state.record.note(packFileNames(packName).filter((file) => !state.record.has(file)));
+      this.#syncLater(state, packName);
     } finally {
       release();
     }
   }
 
   /** Deletes cached copies, at once or when their last user has ended; a dry run only says what would go. */
-  async purge(request: RepositoryPurge = {}): Promise<PurgedRepositories> {
-    const { repoId, dryRun = false } = request;
-    const all = [...this.#states.values()].filter(({ record }) => record.bytes > 0);
-    const chosen = all.filter(({ id }) => repoId === undefined || id === repoId);
-    let repositories = 0;
-    let bytes = 0;
-    for (const state of chosen) {
-      const size = state.record.bytes;
-      if (dryRun ? state.isIdle : await this.#room.evict(state)) {
-        repositories += 1;
-        bytes += size;
-      } else if (!dryRun) state.isUnwanted = true;
-    }
-    return { repositories, bytes, deferred: chosen.length - repositories };
+  purge(request: RepositoryPurge = {}): Promise<PurgedRepositories> {
+    return purgeRepositories(request, { states: this.#states, room: this.#room, found: this.#found });
   }
 
   /** Holds a repository, once nothing runs alone on it. */
   async #enter(repoId: string): Promise<{ readonly state: RepositoryState; readonly release: () => void }> {
     for (;;) {
       const state = this.#stateOf(repoId); // Another one after an eviction.
-      if (state.alone === undefined) {
+      const obstacle = state.alone ?? this.#found.examine(state);
+      if (obstacle === undefined) {
         this.#noteUse(state);
         return { state, release: state.hold() };
       }
-      await state.alone;
+      await obstacle;
     }
   }
 
@@ -308,16 +295,6 @@ export class BareRepositoryCache {
     }
   }
 
-  async #openRepository(repoId: string): Promise<void> {
-    const state = this.#stateOf(repoId);
-    await removeLeftovers(state.path);
-    const info = await stat(state.path);
-    state.usedAtMs = info.mtimeMs;
-    state.usedAtWrittenMs = info.mtimeMs;
-    const packs = await listPackNames(state.path).catch(() => []); // Not to be read: the first update mends it.
-    await state.record.note([...topFiles, ...[...packs].flatMap(packRecordNames)]);
-  }
-
   #noteUse(state: RepositoryState): void {
     const nowMs = this.#modules.clock.nowMs();
     this.#uses += 1;
@@ -327,6 +304,16 @@ export class BareRepositoryCache {
     state.usedAtWrittenMs = nowMs;
     // Only the order of eviction after a restart depends on it; there is no folder before the first update.
     this.#inBackground(utimes(state.path, nowMs / 1000, nowMs / 1000).catch(() => undefined));
+  }
+
+  /**
+   * A pushed pack was written without waiting for the disk. Until it is there a loss of power may leave a file of the right
+   * size with other bytes, and the next process trusts sizes: this makes it seconds in place of the kernel's half a minute.
+   */
+  #syncLater(state: RepositoryState, packName: string): void {
+    const { stopping } = this.#modules;
+    if (this.#syncing.pendingCount >= syncsMax) return; // Then the kernel's half a minute it is.
+    this.#inBackground(this.#syncing(() => (stopping.aborted ? undefined : syncPack(state.path, packName))));
   }
 
   #sweep(): void {

@@ -1,4 +1,4 @@
-import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../../base/errors.ts';
 import type { ObjectFormat } from '../../git/object-id.ts';
@@ -62,6 +62,11 @@ export function packPath(path: string, name: string, extension: (typeof packExte
   return join(path, 'objects', 'pack', `pack-${name}.${extension}`);
 }
 
+/** The files that a pack may have, as paths below the repository's folder. */
+export function packFileNames(name: string): string[] {
+  return packExtensions.map((extension) => packPath('', name, extension));
+}
+
 /** Hard-links the files of a pack from one repository to another on the same file system. */
 export async function linkPack(name: string, from: string, to: string): Promise<void> {
   for (const extension of packExtensions) {
@@ -73,6 +78,22 @@ export async function linkPack(name: string, from: string, to: string): Promise<
     }
   }
   await syncFolder(join(to, 'objects', 'pack'));
+}
+
+/** Puts the content of a pack's files on disk. Files that the pack does not have, or not any more, need none. */
+export async function syncPack(path: string, name: string): Promise<void> {
+  for (const extension of packExtensions) {
+    try {
+      const file = await open(packPath(path, name, extension), 'r');
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' && systemCode(error) !== 'ENOTDIR') throw error;
+    }
+  }
 }
 
 /** Deletes a pack; its index first, so that git never sees an index without its pack. */

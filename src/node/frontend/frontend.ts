@@ -19,12 +19,16 @@ export interface FrontendCounters {
   readonly cacheMisses: number;
 }
 
+/** The caches are read first: one small read for each stored response, which a slow disk does 1,000 of in a second. */
+const startTimeoutMs = 300_000;
+
 /** How long requests in flight may go on when the frontend stops; half of what the lifecycle gives a part. */
 const stopGraceMs = 5_000;
 
 /** The Git side of a node: smart HTTP over a cache of bare repositories, metadata and blobs. */
 export class Frontend implements Part {
   readonly name = 'frontend';
+  readonly startTimeoutMs = startTimeoutMs;
   readonly #options: FrontendOptions;
   readonly #modules: FrontendModules;
   readonly #stopping = new AbortController();

@@ -143,12 +143,12 @@ export class Maintenance implements Part {
    * OVERLOADED when too many wait, VERSION_CONFLICT when another frontend is at it, REPO_NOT_FOUND.
    */
   run(name: string, options: MaintenanceRunOptions, signal: AbortSignal): AsyncIterable<MaintenanceProgress> {
-    if (options.dryRun) return this.#tell(name, options.full);
+    if (options.dryRun) return this.#tell({ name, full: options.full }, AbortSignal.any([signal, this.#stopping]));
     return this.#begin(name, options.full).feed.follow(signal);
   }
 
-  async *#tell(name: string, full: boolean): AsyncGenerator<MaintenanceProgress, void, undefined> {
-    const { repo, plan } = await this.#repacker.decide({ name, full });
+  async *#tell(request: RepackRequest, signal: AbortSignal): AsyncGenerator<MaintenanceProgress, void, undefined> {
+    const { repo, plan } = await this.#repacker.decide(request, signal);
     const packCount = Number(repo.packCount);
     const counts = { packsBefore: packCount, bytesBefore: Number(repo.packBytes), bytesAfter: 0, done: true };
     if (plan.kind === 'none') {
@@ -204,10 +204,10 @@ export class Maintenance implements Part {
       feed.push(lastStep(outcome));
       feed.end();
     } catch (error) {
-      const isBusy = hasCode(error, 'VERSION_CONFLICT');
+      const isExpected = hasCode(error, 'VERSION_CONFLICT') || this.#stopping.aborted;
       this.#modules.observer?.maintained(asStratumError(error).code);
       this.#failedAtMs.set(name, clock.monotonicMs());
-      log[isBusy ? 'info' : 'warn']({ repo: name, reason: explain(error) }, 'repository not maintained');
+      log[isExpected ? 'info' : 'warn']({ repo: name, reason: explain(error) }, 'repository not maintained');
       feed.end({ error });
     } finally {
       timer.cancel();
@@ -219,14 +219,15 @@ export class Maintenance implements Part {
     feed: StepFeed<MaintenanceProgress>,
     signal: AbortSignal,
   ): Promise<RepackOutcome> {
-    const decision = await this.#repacker.decide(request);
+    // Of many that wait none begins when the frontend stops.
+    signal.throwIfAborted();
+    const decision = await this.#repacker.decide(request, signal);
     const { repo, plan } = decision;
     if (plan.kind === 'none') return { changed: false, text: plan.why, before: repo, after: repo };
     const tell = (step: string, text: string) => feed.push(stepOf(step, text, decision));
     tell('lease', 'takes the lease of the maintenance');
-    return await withMaintenanceLease(repo, this.#lease, this.#modules, () =>
-      this.#repacker.run(request, tell, signal),
-    );
+    const work = () => this.#repacker.run(request, tell, signal);
+    return await withMaintenanceLease(repo, this.#lease, this.#modules, work, signal);
   }
 }
 

@@ -1,11 +1,26 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { StratumError } from '../../../base/errors.ts';
+import { MiB } from '../../../base/units.ts';
 import { hexDigitsOf, type ObjectFormat } from '../../../git/object-id.ts';
 
 /** Header and fan-out of a pack index of version 2 (gitformat-pack); the sorted ids follow. */
 const headerBytes = 8;
 const fanoutEntries = 256;
 const namesOffset = headerBytes + fanoutEntries * 4;
+
+/** Indexes of a set that are open at once: a process may have few files open, and serves meanwhile. */
+const openFilesMax = 16;
+
+/** Ids that a set keeps in memory, 3 million of SHA-1: all of thousands of small packs, which are read once then. */
+const defaultMemoryBytesMax = 64 * MiB;
+
+/** Which packs, and how much of them may be in memory beside the part at hand. */
+export interface PackedObjectsOptions {
+  readonly indexPaths: readonly string[];
+  readonly format: ObjectFormat;
+  /** Bytes of ids; 64 MiB unless given. Indexes that do not fit are opened for each part. */
+  readonly memoryBytesMax?: number;
+}
 
 /**
  * The ids of all objects in some packs, sorted and each once, read from their indexes in 256 parts by the first byte: so
@@ -14,23 +29,30 @@ const namesOffset = headerBytes + fanoutEntries * 4;
 export class PackedObjects {
   readonly #indexPaths: readonly string[];
   readonly #idBytes: number;
+  readonly #memoryBytesMax: number;
 
-  constructor(options: { readonly indexPaths: readonly string[]; readonly format: ObjectFormat }) {
+  constructor(options: PackedObjectsOptions) {
     this.#indexPaths = options.indexPaths;
     this.#idBytes = hexDigitsOf(options.format) / 2;
+    this.#memoryBytesMax = options.memoryBytesMax ?? defaultMemoryBytesMax;
   }
 
   /** The ids in 256 parts, each one id after the other. DATA_CORRUPT for a file that is no index. */
   async *parts(): AsyncGenerator<Buffer, void, undefined> {
-    const indexes: IndexFile[] = [];
-    try {
-      for (const path of this.#indexPaths) indexes.push(await openIndex(path));
-      for (let first = 0; first < fanoutEntries; first += 1) {
-        const parts = await Promise.all(indexes.map((index) => readPart(index, first, this.#idBytes)));
-        yield mergeAll(parts, this.#idBytes);
+    const indexes: PackIndex[] = [];
+    let roomBytes = this.#memoryBytesMax;
+    for (const path of this.#indexPaths) {
+      const index = await readIndex(path, this.#idBytes, roomBytes);
+      roomBytes -= index.ids?.length ?? 0;
+      indexes.push(index);
+    }
+    for (let first = 0; first < fanoutEntries; first += 1) {
+      const parts: Buffer[] = [];
+      for (let at = 0; at < indexes.length; at += openFilesMax) {
+        const round = indexes.slice(at, at + openFilesMax);
+        parts.push(...(await Promise.all(round.map((index) => readPart(index, first, this.#idBytes)))));
       }
-    } finally {
-      for (const { file } of indexes) await file.close();
+      yield mergeAll(parts, this.#idBytes);
     }
   }
 
@@ -62,29 +84,45 @@ export class PackedObjects {
   }
 }
 
-interface IndexFile {
+interface PackIndex {
   readonly path: string;
-  readonly file: FileHandle;
   readonly fanout: Buffer;
+  /** All ids, if they had room. */
+  readonly ids: Buffer | undefined;
 }
 
-async function openIndex(path: string): Promise<IndexFile> {
-  const file = await open(path);
-  try {
+async function readIndex(path: string, idBytes: number, roomBytes: number): Promise<PackIndex> {
+  return await withFile(path, async (file) => {
     const head = await readAt(file, path, 0, namesOffset);
     if (head.readUInt32BE(0) !== 0xff744f63 || head.readUInt32BE(4) !== 2) throw corrupt(path);
-    return { path, file, fanout: head.subarray(headerBytes) };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+    const fanout = head.subarray(headerBytes);
+    for (let first = 0; first < fanoutEntries; first += 1) {
+      if (countUpTo(fanout, first) < countUpTo(fanout, first - 1)) throw corrupt(path);
+    }
+    const bytes = countUpTo(fanout, fanoutEntries - 1) * idBytes;
+    return { path, fanout, ids: bytes > roomBytes ? undefined : await readAt(file, path, namesOffset, bytes) };
+  });
 }
 
-async function readPart({ path, file, fanout }: IndexFile, first: number, idBytes: number): Promise<Buffer> {
-  const from = first === 0 ? 0 : fanout.readUInt32BE((first - 1) * 4);
-  const to = fanout.readUInt32BE(first * 4);
-  if (to < from) throw corrupt(path);
-  return await readAt(file, path, namesOffset + from * idBytes, (to - from) * idBytes);
+async function readPart({ path, fanout, ids }: PackIndex, first: number, idBytes: number): Promise<Buffer> {
+  const [from, to] = [countUpTo(fanout, first - 1) * idBytes, countUpTo(fanout, first) * idBytes];
+  if (ids !== undefined) return ids.subarray(from, to);
+  if (from === to) return Buffer.alloc(0);
+  return await withFile(path, (file) => readAt(file, path, namesOffset + from, to - from));
+}
+
+/** How many ids begin with this byte or a lower one. */
+function countUpTo(fanout: Buffer, first: number): number {
+  return first < 0 ? 0 : fanout.readUInt32BE(first * 4);
+}
+
+async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
 }
 
 async function readAt(file: FileHandle, path: string, offset: number, length: number): Promise<Buffer> {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../base/clock.ts';
 import { explain, hasCode, StratumError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
-import type { MetadataApi } from '../../../client/metadata-api.ts';
+import type { MetadataApi, MetadataCallOptions } from '../../../client/metadata-api.ts';
 import type { GitRunner } from '../../../git/git-runner.ts';
 import type { ObjectApi } from '../../../replication/object-api.ts';
 import type { PackRef, Repo } from '../../../rpc/gen/stratum/v1/metadata.ts';
@@ -71,6 +71,9 @@ interface Prepared {
 /** Pushes may come between the reads of refs and packs; after so many tries refs that are older than the packs have to do. */
 const readsMax = 5;
 
+/** For the first look, in milliseconds: commands wait ten seconds for a step, and are to hear who is silent. */
+const decideTimeoutMs = 8_000;
+
 /** Another maintenance, or an operator, has changed the same packs: after so many conflicts somebody else is at work. */
 const attemptsMax = 3;
 
@@ -92,8 +95,9 @@ export class Repacker {
   }
 
   /** What there is to do by the pack list. REPO_NOT_FOUND. */
-  async decide({ name, full }: RepackRequest): Promise<Decision> {
-    const { repo, packs } = await this.#readPacks(name);
+  async decide({ name, full }: RepackRequest, signal: AbortSignal): Promise<Decision> {
+    const timeoutMs = Math.min(decideTimeoutMs, this.#options.metadataTimeoutMs);
+    const { repo, packs } = await this.#readPacks(name, { timeoutMs, signal });
     return { repo, plan: this.#plan(packs, full) };
   }
 
@@ -168,7 +172,7 @@ export class Repacker {
     for (let read = 1; ; read += 1) {
       const prepared = await this.#modules.repositories.use(name, signal, async (repository) => {
         const { refs, path } = repository;
-        const { repo, packs: listed } = await this.#readPacks(name);
+        const { repo, packs: listed } = await this.#readPacks(name, { signal });
         if (repo.id !== refs.repo.id) throw madeAgain(repo, refs);
         const present = await listPackNames(path);
         const packs = listed.filter((pack) => present.has(pack.name));
@@ -266,8 +270,12 @@ export class Repacker {
     return { changed: true, text: `${replaced} packs became ${made.length}${drops}`, before, after };
   }
 
-  async #readPacks(name: string): Promise<{ readonly repo: Repo; readonly packs: readonly PackRef[] }> {
-    const { repo, packs } = await this.#modules.metadata.getRepo({ name, includePacks: true }, this.#callOptions());
+  async #readPacks(
+    name: string,
+    options: MetadataCallOptions = {},
+  ): Promise<{ readonly repo: Repo; readonly packs: readonly PackRef[] }> {
+    const call = { ...this.#callOptions(), ...options };
+    const { repo, packs } = await this.#modules.metadata.getRepo({ name, includePacks: true }, call);
     if (repo !== undefined) return { repo, packs };
     throw new StratumError('INTERNAL', `the packs of ${name} came without their repository`);
   }

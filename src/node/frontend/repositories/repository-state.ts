@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { smallerOf } from '../../../base/bigint-order.ts';
 import type { RepositoryRefs } from '../ref-reader.ts';
 import { FolderRecord } from './folder-record.ts';
 
@@ -14,14 +13,6 @@ interface Update {
   readonly done: Promise<RepositoryRefs>;
 }
 
-/** A pack on disk that is listed no more. */
-export interface RetiredPack {
-  /** The monotonic moment from which it may go. */
-  readonly dueMs: number;
-  /** The newest generation of the pack list that it is known to have been in. */
-  readonly listedGeneration: bigint;
-}
-
 /**
  * What a process knows of one cached repository. Whoever reads or changes its folder holds it; what
  * nobody may see half done (a pack that goes, an eviction) runs alone.
@@ -32,6 +23,10 @@ export class RepositoryState {
   readonly record: FolderRecord;
   /** The refs on disk; undefined before the first update, which trusts no file of an older process. */
   refs: RepositoryRefs | undefined;
+  /**
+   * Of the pack list that the last update read, which holds every object of every pack here that was listed by then:
+   * retired packs were superseded, never dropped.
+   */
   packsGeneration = -1n;
   check: FileCheck = 'size';
   contentCheckedAtMs: number | undefined;
@@ -40,8 +35,8 @@ export class RepositoryState {
   update: Update | undefined;
   /** Names of the packs that the last update found listed. */
   listed: ReadonlySet<string> = new Set();
-  /** Packs on disk that are listed no more. */
-  readonly retired = new Map<string, RetiredPack>();
+  /** Packs on disk that others have superseded, by name, and the monotonic millisecond from which each may go. */
+  readonly retired = new Map<string, number>();
   /** Names of the packs in the multi-pack-index; undefined when there is none of this process. */
   indexed: ReadonlySet<string> | undefined;
   /** The background run that writes one. */
@@ -69,17 +64,6 @@ export class RepositoryState {
     this.usedAtMs = options.usedAtMs;
     this.usedAtWrittenMs = options.usedAtMs;
     this.#onIdle = modules.onIdle;
-  }
-
-  /**
-   * A generation of the pack list that held every object which git finds here: older than the newest one while packs
-   * are still on disk that were taken from the list since.
-   */
-  get vouchedGeneration(): bigint {
-    return [...this.retired.values()].reduce(
-      (least, { listedGeneration }) => smallerOf(least, listedGeneration),
-      this.packsGeneration,
-    );
   }
 
   /** Nobody holds it and nothing runs alone. */

@@ -1,6 +1,5 @@
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
-import { largerOf } from '../../../base/bigint-order.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { StratumError } from '../../../base/errors.ts';
 import type { MetadataApi } from '../../../client/metadata-api.ts';
@@ -10,8 +9,7 @@ import { syncFolder } from '../../../store/durable-file.ts';
 import {
   createBareRepository,
   listPackNames,
-  packExtensions,
-  packPath,
+  packFileNames,
   removeForeign,
   topFiles,
   writeRefs,
@@ -21,6 +19,7 @@ import { downloadFile, isIntact, type PackFile, packFilesOf } from '../pack-down
 import type { RepositoryRefs } from '../ref-reader.ts';
 import type { CrossPackIndex } from './cross-pack-index.ts';
 import type { FileCheck, RepositoryState } from './repository-state.ts';
+import { removePacks } from './retired-packs.ts';
 
 /** What bounds updates. */
 export interface RepositoryUpdateOptions {
@@ -65,7 +64,8 @@ export class RepositoryUpdate {
 
   /**
    * Downloads the listed packs that are missing or damaged, writes config, refs and HEAD, and retires
-   * packs that are listed no more. Nothing is done but looking at files when all is as it should be.
+   * packs that are listed no more, or removes them where they may hold dropped objects. Nothing is done
+   * but looking at files when all is as it should be.
    */
   async run(state: RepositoryState, target: RepositoryRefs): Promise<UpdateOutcome> {
     const touched = await state.record.touched();
@@ -85,11 +85,9 @@ export class RepositoryUpdate {
       if (check === 'content') mended += await removeForeign(state.path);
       await createBareRepository(state.path, formatFromWire(target.repo.objectFormat));
       const packs = await this.#syncPacks(state, listed.packs, check);
-      // Whether objects were dropped since: then nobody may build on them any longer than can be helped.
-      const hasDropped = (listed.repo.packsDroppedGeneration ?? -1n) > state.packsGeneration;
-      await this.#retire(state, { atOnce: check === 'content' || touched.length > 0 || hasDropped });
       await writeRefs(state.path, target.snapshot);
       await state.record.note(topFiles);
+      await this.#leaveListed(state, listed.repo, check === 'content' || touched.length > 0);
       mended += packs.mended;
       if (state.refs !== undefined && mended > 0) state.mendedAtMs = this.#modules.clock.monotonicMs();
       state.refs = target;
@@ -166,29 +164,31 @@ export class RepositoryUpdate {
   }
 
   /**
-   * A pack that maintenance took away must not vouch for objects for ever; whoever looks for them now
-   * still finds them. It has no blob any more to be compared with, so that a suspect one goes at once.
+   * What the last update's list held is in the newest one unless objects were dropped since, and of what an older process
+   * left nothing is known. Then all that is not listed goes here and now, whoever holds the repository: no push may build
+   * on it. Git finds every other object in the listed packs, which are here; a fetch that stands in such a pack breaks off.
    */
-  async #retire(state: RepositoryState, { atOnce }: { readonly atOnce: boolean }): Promise<void> {
-    const nowMs = this.#modules.clock.monotonicMs();
-    const dueMs = atOnce ? nowMs : nowMs + this.#options.packGraceMs;
+  async #leaveListed(state: RepositoryState, repo: RepositoryRefs['repo'], isSuspect: boolean): Promise<void> {
     const present = await listPackNames(state.path);
-    for (const name of state.retired.keys()) {
-      if (state.listed.has(name) || !present.has(name)) state.retired.delete(name);
-    }
-    for (const name of present) {
-      if (state.listed.has(name)) continue;
-      const known = state.retired.get(name);
-      const listedGeneration = known?.listedGeneration ?? largerOf(state.packsGeneration, 0n);
-      state.retired.set(name, { dueMs: Math.min(dueMs, known?.dueMs ?? dueMs), listedGeneration });
-      await state.record.note(packRecordNames(name).filter((file) => !state.record.has(file)));
-    }
+    const unlisted = [...present].filter((name) => !state.listed.has(name));
+    const isFirst = state.refs === undefined;
+    const hasDropped = (repo.packsDroppedGeneration ?? -1n) > state.packsGeneration;
+    if (isFirst || hasDropped) await removePacks(state, unlisted, this.#modules.indexes);
+    await this.#retire(state, isFirst || hasDropped ? [] : unlisted, isSuspect);
   }
-}
 
-/** The names under which the files of a pack are recorded. */
-export function packRecordNames(name: string): string[] {
-  return packExtensions.map((extension) => packPath('', name, extension));
+  /**
+   * A pack that others have superseded stays for its grace: whoever opened it still finds its objects, and the list has
+   * all of them. It has no blob any more to be compared with, so that a suspect one goes at once.
+   */
+  async #retire(state: RepositoryState, unlisted: readonly string[], isSuspect: boolean): Promise<void> {
+    const nowMs = this.#modules.clock.monotonicMs();
+    const dueMs = isSuspect ? nowMs : nowMs + this.#options.packGraceMs;
+    const known = new Map(state.retired);
+    state.retired.clear();
+    for (const name of unlisted) state.retired.set(name, Math.min(dueMs, known.get(name) ?? dueMs));
+    await state.record.note(unlisted.flatMap(packFileNames).filter((file) => !state.record.has(file)));
+  }
 }
 
 function recordName({ path }: PackFile): string {

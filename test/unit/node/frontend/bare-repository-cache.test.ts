@@ -600,6 +600,23 @@ describe('the room that repositories take', () => {
     expect(readdirSync(folder)).toHaveLength(2);
   });
 
+  it('is cleared of half-written files before anybody writes into it', async () => {
+    const first = await open();
+    const leftover = join(await touch(first.cache), 'objects', 'pack', 'tmp_pack_1');
+    await first.close();
+    writeFileSync(leftover, 'x');
+    const evicted = join(folder, 'x.git.evicted'); // Keeps the look in the background busy.
+    mkdirSync(evicted);
+    for (let at = 0; at < 1000; at += 1) writeFileSync(join(evicted, `${at}`), '');
+    const { cache } = await open();
+    const seen: boolean[] = [];
+    fixture.metadata.before = (call) => {
+      if (call === 'getRepo') seen.push(existsSync(leftover));
+    };
+    await touch(cache);
+    expect(seen).toEqual([false]);
+  });
+
   it('is counted also where a request comes first', async () => {
     const first = await open();
     for (const name of names) await touch(first.cache, name);

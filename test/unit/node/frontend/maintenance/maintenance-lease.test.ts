@@ -11,9 +11,9 @@ async function sample() {
   const repo = repoOf({ repo: await newRepo() });
   const metadata = new SampleMetadata(calls);
   const log = recordingLog();
-  const lease = <T>(holder: string, work: () => Promise<T>) => {
+  const lease = <T>(holder: string, work: () => Promise<T>, signal = new AbortController().signal) => {
     const modules = { clock, random: systemRandom, log, metadata: metadata.api };
-    return withMaintenanceLease(repo, { holder, ttlMs: 60_000, metadataTimeoutMs: 5_000 }, modules, work);
+    return withMaintenanceLease(repo, { holder, ttlMs: 60_000, metadataTimeoutMs: 5_000 }, modules, work, signal);
   };
   return { clock, metadata, log, lease };
 }
@@ -67,4 +67,77 @@ describe('the lease of a maintenance', () => {
     expect(answer).toBe('done');
     expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'debug']);
   });
+
+  it('is given back after a renewal that was under way at the end', async () => {
+    const { lease, clock, metadata } = await sample();
+    const calls: string[] = [];
+    const asked = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    const leased = lease('f1', async () => {
+      metadata.before = async (call) => {
+        calls.push(call);
+        asked.resolve();
+        if (call === 'acquireMaintenance') await answered.promise;
+      };
+      clock.advance(20_000);
+    });
+    await asked.promise;
+    await turns();
+    expect(calls).toEqual(['acquireMaintenance']);
+    answered.resolve();
+    await leased;
+    expect(calls).toEqual(['acquireMaintenance', 'releaseMaintenance']);
+    metadata.before = () => undefined;
+    expect(await lease('f2', async () => 'done')).toBe('done');
+  });
+
+  it('is not taken for who stops meanwhile', async () => {
+    const { lease, metadata } = await sample();
+    const stop = new AbortController();
+    metadata.hang('acquireMaintenance');
+    const leased = lease('f1', async () => expect.unreachable(), stop.signal);
+    stop.abort(new Error('stopped'));
+    await expect(leased).rejects.toThrow('stopped');
+  });
+
+  it.each(['acquireMaintenance', 'releaseMaintenance'])('lets a stop wait half a second for %s', async (call) => {
+    const { lease, clock, metadata } = await sample();
+    const stop = new AbortController();
+    const stopped = Promise.withResolvers<void>();
+    let hasEnded = false;
+    const leased = lease(
+      'f1',
+      async () => {
+        metadata.hang(call);
+        clock.advance(20_000);
+        await turns();
+        stop.abort(new Error('stopped'));
+        stopped.resolve();
+        return 'done';
+      },
+      stop.signal,
+    ).finally(() => {
+      hasEnded = true;
+    });
+    await stopped.promise;
+    await turns();
+    clock.advance(499);
+    await turns();
+    expect(hasEnded).toBe(false);
+    clock.advance(1);
+    expect(await leased).toBe('done');
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('is still given back when the frontend stops and metadata answers', async () => {
+    const { lease, clock } = await sample();
+    const stop = new AbortController();
+    await lease('f1', async () => stop.abort(new Error('stopped')), stop.signal);
+    expect(clock.pendingTimers()).toBe(0);
+    expect(await lease('f2', async () => 'done')).toBe('done');
+  });
 });
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}

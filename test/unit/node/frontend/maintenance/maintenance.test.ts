@@ -178,6 +178,41 @@ describe('maintenance that is asked for', () => {
     expect(() => part.run(repoName, { full: false, dryRun: false }, signal)).toThrow('the frontend stops');
   });
 
+  it('gives metadata less time for the first look than commands give the frontend', async () => {
+    const { run } = await open();
+    const asked: [string, number | undefined][] = [];
+    sample.metadata.before = (call, options) => void asked.push([call, options?.timeoutMs]);
+    await run({ dryRun: true });
+    await run();
+    expect(asked).toEqual([
+      ['getRepo', 8_000],
+      ['getRepo', 8_000],
+    ]);
+  });
+
+  it('asks metadata nothing more for the runs that wait when the frontend stops', async () => {
+    const { part, results } = await open();
+    const calls: string[] = [];
+    const reached = Promise.withResolvers<void>();
+    sample.metadata.before = (call) => {
+      calls.push(call);
+      reached.resolve();
+    };
+    sample.metadata.hang('getRepo');
+    const runs = Array.from({ length: 10 }, (_, at) => {
+      return Array.fromAsync(part.run(`team/app${at}`, { full: true, dryRun: false }, signal));
+    });
+    const planned = Array.fromAsync(part.run(repoName, { full: true, dryRun: true }, signal));
+    const ended = Promise.allSettled([...runs, planned]);
+    await reached.promise;
+    await part.stop();
+    expect(calls).toEqual(['getRepo', 'getRepo']);
+    for (const outcome of await ended) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'SHUTTING_DOWN' } });
+    }
+    expect(results).toEqual(Array(10).fill('SHUTTING_DOWN'));
+  });
+
   it('clears at the start what an older process left', async () => {
     mkdirSync(join(sample.folder, 'f1-maintenance', 'left'), { recursive: true });
     await open();

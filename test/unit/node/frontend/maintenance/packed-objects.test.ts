@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PackedObjects } from '../../../../../src/node/frontend/maintenance/packed-objects.ts';
+import { openFilesIn } from '../../../store/sample-entries.ts';
 import { gitOk, makeWork } from '../frontend-fixture.ts';
 
 let folder: string;
@@ -26,6 +27,13 @@ function writeIndex(name: string, ids: readonly string[]): string {
   return path;
 }
 
+/** An index that ends where its ids should begin. */
+function indexHead(countUpTo: (first: number) => number): Buffer {
+  const fanout = Buffer.alloc(1024);
+  for (let first = 0; first < 256; first += 1) fanout.writeUInt32BE(countUpTo(first), first * 4);
+  return Buffer.concat([Buffer.from([0xff, 0x74, 0x4f, 0x63, 0, 0, 0, 2]), fanout]);
+}
+
 async function idsOf(parts: AsyncIterable<Buffer>): Promise<string[]> {
   const hex = Buffer.concat(await Array.fromAsync(parts)).toString('hex');
   return hex.match(/.{40}/g) ?? [];
@@ -37,12 +45,14 @@ describe('the objects of some packs', () => {
       .integer({ min: 0, max: 40 })
       .map((number) => `${(number * 7).toString(16).padStart(2, '0').slice(-2)}${'0'.repeat(37)}${number % 10}`);
     const pack = fc.array(id, { maxLength: 12 });
-    const question = fc.tuple(fc.array(pack, { maxLength: 5 }), fc.array(pack, { maxLength: 3 }));
+    const memory = fc.constantFrom(0, 100, undefined);
+    const question = fc.tuple(fc.array(pack, { maxLength: 5 }), fc.array(pack, { maxLength: 3 }), memory);
     await fc.assert(
-      fc.asyncProperty(question, async ([ours, theirs]) => {
+      fc.asyncProperty(question, async ([ours, theirs, memoryBytesMax]) => {
         const sets = [ours, theirs].map((packs, set) => {
           const indexPaths = packs.map((ids, at) => writeIndex(`${set}-${at}`, ids));
-          return new PackedObjects({ indexPaths, format: 'sha1' });
+          const bound = memoryBytesMax === undefined ? {} : { memoryBytesMax };
+          return new PackedObjects({ indexPaths, format: 'sha1', ...bound });
         });
         const [a, b] = sets;
         if (a === undefined || b === undefined) throw new Error('two sets are made');
@@ -69,9 +79,40 @@ describe('the objects of some packs', () => {
     expect(await packed.count()).toBe(lines.length);
   });
 
+  it.each([0, 10_000, undefined])(
+    'are read with few files open at once, with memory for %s bytes of ids',
+    async (bytes) => {
+      const ids = Array.from(
+        { length: 200 },
+        (_, at) => `${(at % 100).toString(16).padStart(2, '0')}${'a'.repeat(36)}aa`,
+      );
+      const indexPaths = ids.map((id, at) => writeIndex(`pack-${at}`, [id, `ff${at.toString(16).padStart(38, '0')}`]));
+      const bound = bytes === undefined ? {} : { memoryBytesMax: bytes };
+      const [ours, theirs] = [0, 1].map((from) => {
+        return new PackedObjects({ indexPaths: indexPaths.slice(from), format: 'sha1', ...bound });
+      });
+      if (ours === undefined || theirs === undefined) throw new Error('two sets are made');
+      let hasEnded = false;
+      const difference = idsOf(ours.without(theirs)).finally(() => {
+        hasEnded = true;
+      });
+      let openMost = 0;
+      while (!hasEnded) {
+        openMost = Math.max(openMost, openFilesIn(folder).length);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(await difference).toEqual([`ff${'0'.repeat(38)}`]);
+      expect(await ours.count()).toBe(300);
+      expect(openMost).toBeLessThanOrEqual(64);
+      expect(openFilesIn(folder)).toEqual([]);
+    },
+  );
+
   it.each([
     ['is none', Buffer.alloc(2_000)],
     ['ends early', Buffer.from([0xff, 0x74, 0x4f, 0x63, 0, 0, 0, 2, 0, 0])],
+    ['counts backwards', indexHead((first) => (first === 7 ? 1 : 0))],
+    ['ends before its ids', indexHead(() => 3)],
   ])('cannot be told from a file that %s', async (_, content) => {
     const path = join(folder, 'bad.idx');
     writeFileSync(path, content);

@@ -60,7 +60,7 @@ describe('Repacker', () => {
 
   it('does nothing, and downloads nothing, for few packs', async () => {
     const repacker = await sample.repackerIn('f1');
-    expect((await repacker.decide({ name: repoName, full: false })).plan.kind).toBe('none');
+    expect((await repacker.decide({ name: repoName, full: false }, signal)).plan.kind).toBe('none');
     expect(sample.objects.gets).toBe(0);
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../../../src/base/clock.ts';
 import { systemRandom } from '../../../../../src/base/random.ts';
 import { MiB } from '../../../../../src/base/units.ts';
-import type { MetadataApi } from '../../../../../src/client/metadata-api.ts';
+import type { MetadataApi, MetadataCallOptions } from '../../../../../src/client/metadata-api.ts';
 import { GitRunner } from '../../../../../src/git/git-runner.ts';
 import { formatOfId } from '../../../../../src/git/object-id.ts';
 import { createBareRepository, packPath } from '../../../../../src/node/frontend/bare-repository.ts';
@@ -27,14 +27,16 @@ const signal = new AbortController().signal;
 
 /** A metadata service as its callers see it, over the real state machine; a call may be held up or made to fail. */
 export class SampleMetadata {
-  before: (call: string) => Promise<void> | void = () => undefined;
+  before: (call: string, options?: MetadataCallOptions) => Promise<void> | void = () => undefined;
+  #hanging: string | undefined;
   readonly api: MetadataApi;
 
   constructor(calls: Calls) {
     const hold =
       <Request, Response>(name: string, call: (request: Request) => Promise<Response>) =>
-      async (request: Request): Promise<Response> => {
-        await this.before(name);
+      async (request: Request, options?: MetadataCallOptions): Promise<Response> => {
+        await this.before(name, options);
+        if (this.#hanging === name) await untilAborted(options?.signal);
         return await call(request);
       };
     this.api = {
@@ -53,6 +55,18 @@ export class SampleMetadata {
       getRepoLog: hold('getRepoLog', calls.getRepoLog),
     };
   }
+
+  /** From now on nobody answers this call: it ends by its caller's signal alone. */
+  hang(call: string): void {
+    this.#hanging = call;
+  }
+}
+
+function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal?.aborted) reject(signal.reason);
+    signal?.addEventListener('abort', () => reject(signal.reason));
+  });
 }
 
 /** A repository behind real metadata and blobs in memory, to push to and to maintain, with the real git. */
