@@ -12,7 +12,10 @@ const passedOverCodes: ReadonlySet<ErrorCode> = new Set([
   'UNIMPLEMENTED',
 ] as const);
 
-/** Asks one frontend, and the next one where nobody answers; whoever answered is asked again the next time. */
+/**
+ * Asks one frontend, and the next one where nobody answers; whoever answered is asked again the next time, also when the
+ * answer was that somebody else is silent: the next repository may be somebody else's.
+ */
 export class AnyFrontend {
   readonly #frontends: readonly FrontendApi[];
   readonly #interrupted: AbortSignal;
@@ -32,7 +35,7 @@ export class AnyFrontend {
       } catch (cause) {
         this.#interrupted.throwIfAborted();
         const error = asStratumError(cause);
-        if (!passedOverCodes.has(error.code)) throw error;
+        if (!passedOverCodes.has(error.code) || isAboutOthers(error, frontend)) throw error;
         this.#passedOver.push({ frontend, error });
       }
     }
@@ -56,6 +59,17 @@ export class AnyFrontend {
     const endpoint = this.#passedOver.map(({ frontend }) => frontend.endpoint).join(',');
     return new StratumError('UNREACHABLE', `no frontend can be asked: ${each}`, { endpoint });
   }
+}
+
+/**
+ * Whether a frontend answered that somebody else does not: the metadata node that it asked, say. Of a call that failed
+ * itself the details name the frontend and one of its own methods; a node of several roles has one endpoint for all.
+ */
+function isAboutOthers(error: StratumError, { endpoint }: FrontendApi): boolean {
+  if (!hasCode(error, 'UNREACHABLE') && !hasCode(error, 'DEADLINE_EXCEEDED')) return false;
+  const { endpoint: silent, method } = error.details;
+  const isOwnMethod = method === undefined || method === 'MaintainRepo' || method.startsWith('FrontendService.');
+  return silent !== endpoint || !isOwnMethod;
 }
 
 /** The frontends in the order in which one is looked for that answers: first those that the cluster takes for up. */

@@ -47,6 +47,7 @@ export default class NodeStart extends BaseCommand {
     }),
     'exit-with-parent': Flags.boolean({ description: 'End when standard input ends, for supervisors.' }),
     'free-bytes-min': text('Refuse writes when less is free on the disk (default: 256MiB).', '<size>'),
+    'cache-bytes-max': text('Responses that frontends share on an object node (default: 8GiB; 0 for none).', '<size>'),
     'hints-bytes-max': text('Blobs that replicas missed and that are remembered for them (default: 16GiB).', '<size>'),
     'hints-age-max': text('How long that is remembered (default: 3h).', '<duration>'),
     durability: Flags.string({

@@ -6,15 +6,19 @@ import { sampleNode, sampleTopology } from './sample-topology.ts';
 
 const interrupted = new AbortController().signal;
 
-function frontends(...failures: (StratumError | undefined)[]): FakeFrontend[] {
-  return failures.map((error, index) => {
+/** A frontend's own silence, or what it answers. */
+const away = 'away' as const;
+type Failure = StratumError | typeof away | undefined;
+
+function frontends(...failures: Failure[]): FakeFrontend[] {
+  return failures.map((failure, index) => {
     const frontend = new FakeFrontend(`frontend-${index + 1}`);
-    frontend.error = error;
+    const { endpoint } = frontend;
+    frontend.error = failure === away ? new StratumError('UNREACHABLE', 'nobody there', { endpoint }) : failure;
     return frontend;
   });
 }
 
-const away = new StratumError('UNREACHABLE', 'nobody there', { endpoint: 'x' });
 const old = new StratumError('UNIMPLEMENTED', 'too old');
 const full = new StratumError('OVERLOADED', 'the queue is full', { retryAfterMs: 1 });
 
@@ -54,6 +58,33 @@ describe('AnyFrontend', () => {
   });
 
   it.each([
+    ['a call that failed', 'UNREACHABLE', { endpoint: 'frontend-1.test:7480', method: 'FrontendService.WarmCache' }],
+    ['a call without an answer', 'DEADLINE_EXCEEDED', { endpoint: 'frontend-1.test:7480', method: 'MaintainRepo' }],
+  ] as const)('passes over whom the details of %s name', async (_what, code, details) => {
+    const error = new StratumError(code, 'silence', details);
+    expect(await nameOf(new AnyFrontend(frontends(error, undefined), { interrupted }))).toBe('frontend-2');
+  });
+
+  it.each([
+    ['a silent metadata node', 'DEADLINE_EXCEEDED', { endpoint: 'metadata-1.test:7480', method: 'GetRepo' }],
+    ['a metadata node that is away', 'UNREACHABLE', { endpoint: 'metadata-1.test:7480' }],
+    ['a write without an outcome', 'DEADLINE_EXCEEDED', { endpoint: '', method: 'AcquireMaintenance' }],
+    ['silent metadata of the same node', 'UNREACHABLE', { endpoint: 'frontend-1.test:7480', method: 'GetRepo' }],
+  ] as const)(
+    'takes the word of a frontend about %s for an answer, and asks it again',
+    async (_what, code, details) => {
+      const error = new StratumError(code, 'silence', details);
+      const [first, second] = frontends(error, undefined);
+      if (first === undefined || second === undefined) throw new Error('two are made');
+      const any = new AnyFrontend([first, second], { interrupted });
+      await expect(nameOf(any)).rejects.toBe(error);
+      expect(any.isExhausted).toBe(false);
+      first.error = undefined;
+      expect(await nameOf(any)).toBe('frontend-1');
+    },
+  );
+
+  it.each([
     ['the only one', [away], 'UNREACHABLE', /^nobody there$/],
     ['all that are too old', [old, old], 'UNIMPLEMENTED', /^too old$/],
     ['each of several', [old, away], 'UNREACHABLE', /frontend-1: too old; frontend-2: nobody there/],
@@ -72,7 +103,7 @@ describe('AnyFrontend', () => {
     const asking = any.ask(async ({ nodeId }) => {
       asked.push(nodeId);
       stop.abort(reason);
-      throw away;
+      throw new StratumError('UNREACHABLE', 'nobody there', { endpoint: 'frontend-1.test:7480' });
     });
     await expect(asking).rejects.toBe(reason);
     expect(asked).toEqual(['frontend-1']);
