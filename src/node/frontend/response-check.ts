@@ -1,8 +1,9 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { explain, hasCode } from '../../base/errors.ts';
+import { explain } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { GitRunner } from '../../git/git-runner.ts';
+import { feed, type GitRunner } from '../../git/git-runner.ts';
 import type { ObjectFormat } from '../../git/object-id.ts';
 import { packOfResponse } from '../../git/pack-of-response.ts';
 import { createBareRepository } from './bare-repository.ts';
@@ -25,6 +26,9 @@ export interface ResponseCheckModules {
   readonly stopping: AbortSignal;
 }
 
+/** How git ends for a pack that it cannot unpack: it exits, or dies. */
+const refusals = [1, 128];
+
 /** Responses that may wait for their check; more stay unchecked, and are not told of to others. */
 const waitingMax = 64;
 
@@ -37,7 +41,6 @@ export class ResponseCheck {
   readonly #options: ResponseCheckOptions;
   readonly #modules: ResponseCheckModules;
   readonly #one = pLimit(1);
-  readonly #repositories = new Map<ObjectFormat, Promise<string>>();
 
   constructor(options: ResponseCheckOptions, modules: ResponseCheckModules) {
     this.#options = options;
@@ -56,40 +59,45 @@ export class ResponseCheck {
   }
 
   async #check(key: string, format: ObjectFormat): Promise<'sound' | 'damaged' | 'unknown'> {
-    const { git, packs, log, stopping } = this.#modules;
+    const { packs, log, stopping } = this.#modules;
     if (stopping.aborted) return 'unknown';
-    const pack = packOfResponse(packs.read(key));
     try {
-      const first = await pack.next();
-      if (first.done === true) return 'sound'; // It only negotiates.
-      await git.run({
-        // A dry run writes nothing and keeps nothing, but unpacks every object and compares the checksum at the end.
-        args: ['unpack-objects', '-n', '-q'],
-        gitDir: await this.#repository(format),
-        input: resumed(first.value, pack),
-        isPaced: true,
-        isBackground: true,
-        timeoutMs: this.#options.timeoutMs,
-        signal: stopping,
-      });
-      return 'sound';
-    } catch (error) {
-      if (!hasCode(error, 'GIT_FAILED')) {
-        log.debug({ key, reason: explain(error) }, 'stored response not checked');
-        return 'unknown';
-      }
-      log.error({ key, reason: explain(error) }, 'a stored response is damaged: dropped');
+      if (await this.#unpacks(packOfResponse(packs.read(key)), format)) return 'sound';
+      log.error({ key }, 'a stored response is damaged: dropped');
       await packs.drop(key);
       return 'damaged';
+    } catch (error) {
+      log.debug({ key, reason: explain(error) }, 'stored response not checked');
+      return 'unknown';
     }
   }
 
-  #repository(format: ObjectFormat): Promise<string> {
-    const path = join(this.#options.folder, `${format}.git`);
-    const made = this.#repositories.get(format) ?? createBareRepository(path, format).then(() => path);
-    this.#repositories.set(format, made);
-    made.catch(() => this.#repositories.delete(format));
-    return made;
+  /** Whether git can unpack it; rejects when that cannot be said. */
+  async #unpacks(pack: AsyncGenerator<Buffer, void, undefined>, format: ObjectFormat): Promise<boolean> {
+    const { git, stopping } = this.#modules;
+    const { folder, timeoutMs } = this.#options;
+    const first = await pack.next();
+    if (first.done === true) return true; // It only negotiates.
+    const gitDir = join(folder, `${format}.git`);
+    // Each time: the cache's folders may be deleted while it runs.
+    await createBareRepository(gitDir, format);
+    const child = await git.start({
+      // A dry run writes nothing and keeps nothing, but unpacks every object and compares the checksum at the end.
+      args: ['unpack-objects', '-n', '-q'],
+      gitDir,
+      isPaced: true,
+      isBackground: true,
+      answerCodes: refusals,
+      timeoutMs,
+      signal: stopping,
+    });
+    child.stdout.resume();
+    const fed = feed(child.stdin, resumed(first.value, pack)).catch((error: unknown) => child.kill(error));
+    const code = await child.done;
+    await fed;
+    // Without its folder git refuses everything.
+    if (code !== 0) await stat(join(gitDir, 'HEAD'));
+    return code === 0;
   }
 }
 

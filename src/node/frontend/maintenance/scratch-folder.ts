@@ -41,6 +41,8 @@ export class ScratchFolder {
 
   /** A new pair of empty repositories, for a result of about so many bytes; DISK_FULL when there is too little room. */
   async create(format: ObjectFormat, resultBytes: number): Promise<Scratch> {
+    // The cache's folders may be deleted while it runs.
+    await mkdir(this.#folder, { recursive: true });
     const { freeBytes } = await this.#measureDisk(this.#folder);
     if (freeBytes - resultBytes < freeBytesMin) {
       const room = `${formatBytes(freeBytes)} are free, of which ${formatBytes(freeBytesMin)} stay free`;

@@ -153,6 +153,15 @@ describe('what another frontend has made', () => {
     expect(shared.entries.size).toBe(0);
   });
 
+  it('is checked before it is shared, also when the folder for that was deleted', async () => {
+    await store(tip);
+    await eventually(() => expect(fixture.shared.entries.size).toBe(1));
+    rmSync(join(fixture.folder, 'cache-0', 'check'), { recursive: true });
+    await fetch(`want ${tip}`, 'done');
+    await fetch(`want ${tip}`, 'done');
+    await eventually(() => expect(fixture.shared.entries.size).toBe(2));
+  });
+
   it('is made here when the question fails', async () => {
     fixture.shared.failure = { error: new StratumError('UNREACHABLE', 'no', { endpoint: 'o1' }) };
     const answer = await shallow(tip);

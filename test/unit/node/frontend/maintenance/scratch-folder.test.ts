@@ -23,6 +23,9 @@ it('a scratch folder is emptied at the start, and makes pairs of repositories th
   expect(existsSync(second.sourcePath)).toBe(true);
   await second.remove();
   expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
+  const third = await scratch.create('sha1', 0);
+  expect(existsSync(third.sourcePath)).toBe(true);
 });
 
 it('a scratch folder makes nothing where the disk has too little room for the result', async () => {
