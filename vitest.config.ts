@@ -19,7 +19,8 @@ export default defineConfig({
     reporters: ['default', './scripts/count-reporter.mjs'],
     // Processes and not threads: native addons and child processes are what the tests start.
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores that CI has: half of the tests wait for processes most of their time.
+    maxWorkers: 3,
     projects: [
       {
         plugins: [completionText],

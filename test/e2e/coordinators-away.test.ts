@@ -20,8 +20,8 @@ const cases = [
     title: 'have been killed',
     // Not the coordinators: etcd asks its peers in turn when it starts, and the last one may be back long after the first.
     living: 'omf',
-    // Five times what makes a silent node DOWN; the other case takes what its own way of being away needs.
-    awayMs: 5 * timings.downTimeoutMs,
+    // Three times what makes a silent node DOWN; the other case takes what its own way of being away needs.
+    awayMs: 3 * timings.downTimeoutMs,
     begin: async (cluster: CoordinatorCluster) => {
       await Promise.all(cluster.coordinatorIds.map((id) => cluster.coordinator(id).process.kill()));
     },

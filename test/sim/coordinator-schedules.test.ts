@@ -12,7 +12,7 @@ vi.mock('lru-cache', () => ({
 }));
 
 /** Schedules of the whole: coordinators with the etcd driver, nodes with membership and topology view; 40 a second of one core. */
-const wholeSchedules = Number(process.env.STRATUM_SIM_SCHEDULES ?? 960);
+const wholeSchedules = Number(process.env.STRATUM_SIM_SCHEDULES ?? 640);
 
 /** Schedules of the pure parts alone. */
 const pureSchedules = 10_000;

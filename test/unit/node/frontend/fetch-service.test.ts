@@ -90,11 +90,11 @@ describe('a fetch that was asked for before', () => {
   });
 
   it('is made anew when the cache folder was deleted, and stored again', async () => {
-    const first = await store(tip);
+    await store(tip);
     await fixture.restart();
     rmSync(join(fixture.folder, 'cache-0', 'packs'), { recursive: true });
     const again = await shallow(tip);
-    expect(again.body.length).toBe(first.body.length);
+    expect(again.whole && again.body.includes('PACK')).toBe(true);
     expect(stats()).toMatchObject({ misses: 1, hits: 0 });
     await store(tip);
     expect(readdirSync(join(fixture.folder, 'cache-0', 'packs')).length).toBeGreaterThan(0);
