@@ -2,6 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { feed, GitRunner } from '../../../src/git/git-runner.ts';
+import { manualClock } from '../base/manual-clock.ts';
 
 const runner = (processesMax = 2, queueMax = 10, gitPath = 'git') =>
   new GitRunner({ processesMax, queueMax, gitPath }, { clock: systemClock });
@@ -44,6 +45,38 @@ describe('GitRunner', () => {
     await first.done;
     expect((await second).toString()).toContain('git version');
     expect(one.running).toBe(0);
+  });
+
+  it('lets another compute while one waits for its client, and ends one of too many that wait', async () => {
+    const one = runner(1, 1);
+    const args = ['hash-object', '--stdin'];
+    const started = [];
+    // Eight slow clients for each process that computes.
+    for (let at = 0; at < 8; at += 1) {
+      const child = await one.start({ args });
+      one.pace(child);
+      one.pace(child);
+      started.push(child);
+    }
+    const tooMany = await one.start({ args });
+    one.pace(tooMany);
+    await expect(tooMany.done).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(one.running).toBe(8);
+    expect((await one.run({ args: ['--version'] })).toString()).toContain('git version');
+    one.killAll(new Error('stopped'));
+    await Promise.allSettled(started.map(({ done }) => done));
+    expect(one.running).toBe(0);
+  });
+
+  it('sets a process that waits for its client no time limit any more', async () => {
+    const clock = manualClock();
+    const one = new GitRunner({ processesMax: 1, queueMax: 1 }, { clock });
+    const child = await one.start({ args: ['hash-object', '--stdin'], timeoutMs: 1_000 });
+    one.pace(child);
+    clock.advance(10_000);
+    child.stdout.resume();
+    child.stdin.end();
+    await expect(child.done).resolves.toBe(0);
   });
 
   it('keeps half of its slots and of its queue from one fair key', async () => {
