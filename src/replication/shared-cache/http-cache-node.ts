@@ -1,30 +1,17 @@
-import { type ClientRequest, type IncomingMessage, request as startRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { hasCode } from '../../base/errors.ts';
 import { parseOid } from '../../base/oid.ts';
-import { KiB } from '../../base/units.ts';
-import { blobHeaders, fromHttpError } from '../../rpc/blob-http.ts';
+import { type BlobRequestLine, blobHeaders, fromHttpError } from '../../rpc/blob-http.ts';
 import { cacheAnswerChecksum, cacheHeaders, cachePathPrefix, cacheRequestChecksum } from '../../rpc/cache-http.ts';
 import type { NodeCallOptions } from '../node-io.ts';
-import { BlobAgent } from '../remote/blob-agent.ts';
 import { CallLife, type CallPlace } from '../remote/call-life.ts';
-import { connectionError, garbled } from '../remote/connection-error.ts';
-import { sendBody } from '../remote/send-body.ts';
+import { garbled } from '../remote/connection-error.ts';
+import { answerTo, bodyOf, NodeHttp, type NodeHttpModules, sendWhenAsked } from '../remote/node-http.ts';
 import { CacheEntryChunks } from './cache-entry-chunks.ts';
 import type { CacheNode } from './cache-node.ts';
 import type { EntryClaim } from './entry-check.ts';
 import type { SharedContent, SharedEntry, SharedPutOptions } from './shared-cache.ts';
-
-/** Connections to one node; further calls wait for one of them, under their own deadline. */
-const connectionsMax = 32;
-/** Connections that are kept while nobody uses them, and for how long, in milliseconds: half of what the node keeps them. */
-const idleConnectionsMax = 4;
-const idleConnectionTimeoutMs = 30_000;
-/** Bytes that a connection takes in ahead of its reader. */
-const readAheadBytes = 512 * KiB;
-
-/** Bytes of an answer that is no entry: an error with all its causes. */
-const errorBytesMax = 256 * KiB;
 
 /** How long a node lets an entry be read, in milliseconds: as long as git may take to make it. */
 const readTimeoutMs = 1_800_000;
@@ -38,30 +25,21 @@ export interface HttpCacheNodeOptions {
 }
 
 /** What requests are made with. */
-export interface HttpCacheNodeModules {
+export interface HttpCacheNodeModules extends NodeHttpModules {
   readonly clock: Clock;
-  /** Where a request that is made now belongs in a trace; sent in the header of that name. */
-  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 /** The entries of one node, over HTTP/1.1; src/rpc/cache-http.ts describes the requests. */
 export class HttpCacheNode implements CacheNode {
   readonly #options: HttpCacheNodeOptions;
   readonly #modules: HttpCacheNodeModules;
-  readonly #address: { readonly host: string; readonly port: number };
-  readonly #agent = new BlobAgent({
-    ...{ keepAlive: true, highWaterMark: readAheadBytes },
-    maxSockets: connectionsMax,
-    maxFreeSockets: idleConnectionsMax,
-    timeout: idleConnectionTimeoutMs,
-  });
+  readonly #http: NodeHttp;
 
   constructor(options: HttpCacheNodeOptions, modules: HttpCacheNodeModules) {
     this.#options = options;
     this.#modules = modules;
-    const colon = options.endpoint.lastIndexOf(':');
-    const host = options.endpoint.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-    this.#address = { host, port: Number(options.endpoint.slice(colon + 1)) };
+    const checksums = { requestChecksum: cacheRequestChecksum, answerChecksum: cacheAnswerChecksum };
+    this.#http = new NodeHttp({ endpoint: options.endpoint, ...checksums }, modules);
   }
 
   async get(key: string, options: NodeCallOptions): Promise<SharedEntry | undefined> {
@@ -71,14 +49,15 @@ export class HttpCacheNode implements CacheNode {
     const place = { endpoint, method: 'GET of a cache entry' };
     const life = new CallLife(options, place, { clock });
     try {
-      const request = this.#request('GET', key, {}, readTimeoutMs);
+      const request = this.#http.request(lineOf('GET', key), {}, readTimeoutMs);
       request.end();
-      const response = await answerTo(request, life.signal, place);
+      const call = { signal: life.signal, place };
+      const response = await answerTo(request, call);
       if (response.statusCode !== 200) {
-        assertMissing(key, await bodyOf(response, life.signal, place), place);
+        assertMissing(key, await bodyOf(response, call), place);
         return undefined;
       }
-      const claim = claimOf(key, request, response, place);
+      const claim = this.#claimOf(key, request, response, place);
       const modules = { response, clock, signal: options.signal };
       return { sizeBytes: claim.sizeBytes, chunks: new CacheEntryChunks({ claim, place, idleTimeoutMs }, modules) };
     } finally {
@@ -98,19 +77,12 @@ export class HttpCacheNode implements CacheNode {
         [cacheHeaders.ttlMs]: put.ttlMs,
         [cacheHeaders.tag]: encodeURIComponent(put.tag),
       };
-      const request = this.#request('PUT', key, headers, options.timeoutMs);
-      request.flushHeaders();
-      const asked = new Promise<boolean>((resolve) => request.once('continue', () => resolve(true)));
-      const answered = answerTo(request, life.signal, place);
-      // The answer may come at any time: a node that has no room says so before it has any of the content.
-      const isWanted = Promise.race([asked, answered.then(() => false)]);
+      const request = this.#http.request(lineOf('PUT', key), headers, options.timeoutMs);
       const source = { oid: parseOid(key, 'key'), size: content.sizeBytes, open: () => content.read() };
-      const sending = isWanted.then((wanted) => (wanted ? sendBody(source, request, answered) : undefined));
-      const [response] = await Promise.all([answered, sending.catch((error: unknown) => abandon(request, error))]);
-      const body = await bodyOf(response, life.signal, place);
-      if (!request.writableEnded) request.destroy(); // Not wanted: the rest of the body would be taken for a request.
+      // A node that has no room says so before it has any of the content.
+      const { response, body } = await sendWhenAsked(request, source, { signal: life.signal, place });
       if (response.statusCode !== 200) throw fromHttpError(body);
-      checkAnswer(request, response, place);
+      this.#http.checkAnswer(request, response, place);
       return response.headers[cacheHeaders.kept] === 'true';
     } finally {
       life.end();
@@ -118,63 +90,27 @@ export class HttpCacheNode implements CacheNode {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#http.close();
   }
 
-  #request(
-    method: string,
-    key: string,
-    headers: Readonly<Record<string, string | number>>,
-    timeoutMs: number,
-  ): ClientRequest {
-    const path = `${cachePathPrefix}${key}`;
-    const timed = { ...headers, [blobHeaders.timeoutMs]: Math.max(1, Math.ceil(timeoutMs)) };
-    const checksum = cacheRequestChecksum({ method, path }, timed);
-    const traceparent = this.#modules.traceparent?.();
-    return startRequest({
-      ...{ ...this.#address, agent: this.#agent, method, path },
-      headers: { ...timed, [blobHeaders.checksum]: checksum, ...(traceparent === undefined ? {} : { traceparent }) },
-    });
-  }
-}
-
-/** The head of the answer; rejects with the signal's reason, or says that the node cannot be reached. */
-function answerTo(request: ClientRequest, signal: AbortSignal, place: CallPlace): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const onAbort = () => {
-    request.destroy();
-    reject(signal.reason);
-  };
-  request.on('error', (error) => reject(connectionError(error, place)));
-  request.once('response', (response) => {
-    response.on('error', () => undefined); // Told to whoever reads; after that it concerns nobody.
-    resolve(response);
-  });
-  request.once('close', () => signal.removeEventListener('abort', onAbort));
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  promise.catch(() => undefined); // Whoever sends may fail first, and that is the error to report.
-  return promise;
-}
-
-function abandon(request: ClientRequest, error: unknown): never {
-  request.destroy();
-  throw error;
-}
-
-async function bodyOf(response: IncomingMessage, signal: AbortSignal, place: CallPlace): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of response) {
-      bytes += chunk.length;
-      if (bytes > errorBytesMax) throw garbled(place, `more than ${errorBytesMax} bytes where an error belongs`);
-      chunks.push(chunk);
+  /** What the head says of the entry; DATA_CORRUPT for one that is not as it was sent. */
+  #claimOf(key: string, request: ClientRequest, response: IncomingMessage, place: CallPlace): EntryClaim {
+    try {
+      this.#http.checkAnswer(request, response, place);
+      const sizeBytes = numberIn(response, blobHeaders.size);
+      const crc32 = numberIn(response, cacheHeaders.contentCrc32);
+      if (sizeBytes === undefined || crc32 === undefined) throw garbled(place, 'no size or no CRC-32');
+      if (numberIn(response, 'content-length') !== sizeBytes) throw garbled(place, 'a body of another size');
+      return { key, sizeBytes, crc32 };
+    } catch (error) {
+      response.destroy();
+      throw error;
     }
-  } catch (error) {
-    throw signal.aborted ? signal.reason : connectionError(error, place);
   }
-  return Buffer.concat(chunks);
+}
+
+function lineOf(method: string, key: string): BlobRequestLine {
+  return { method, path: `${cachePathPrefix}${key}` };
 }
 
 /** The node's error, unless it is that it has nothing for this key. */
@@ -184,28 +120,7 @@ function assertMissing(key: string, body: Buffer, place: CallPlace): void {
   if (error.details.id !== key) throw garbled(place, `an error of entry ${error.details.id}`);
 }
 
-/** What the head says of the entry; DATA_CORRUPT for one that is not as it was sent. */
-function claimOf(key: string, request: ClientRequest, response: IncomingMessage, place: CallPlace): EntryClaim {
-  try {
-    checkAnswer(request, response, place);
-    const sizeBytes = numberIn(response, blobHeaders.size);
-    const crc32 = numberIn(response, cacheHeaders.contentCrc32);
-    if (sizeBytes === undefined || crc32 === undefined) throw garbled(place, 'no size or no CRC-32');
-    if (numberIn(response, 'content-length') !== sizeBytes) throw garbled(place, 'a body of another size');
-    return { key, sizeBytes, crc32 };
-  } catch (error) {
-    response.destroy();
-    throw error;
-  }
-}
-
 function numberIn({ headers }: IncomingMessage, name: string): number | undefined {
   const text = headers[name];
   return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-/** DATA_CORRUPT for an answer that is not as it was sent, or is one to another request. */
-function checkAnswer({ method, path }: ClientRequest, { headers }: IncomingMessage, place: CallPlace): void {
-  if (headers[blobHeaders.checksum] === cacheAnswerChecksum({ method, path }, headers)) return;
-  throw garbled(place, 'headers that do not fit their checksum');
 }
