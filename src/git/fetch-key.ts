@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalFetch, encodeFetch, type FetchRequest } from './fetch-request.ts';
 import type { ObjectFormat } from './object-id.ts';
-import { type GitRef, type RefSnapshot, resolveHead } from './ref-snapshot.ts';
+import { findRef, type GitRef, type RefSnapshot } from './ref-snapshot.ts';
 
 /** What a response to a fetch is determined by. */
 export interface FetchQuestion {
@@ -26,7 +26,7 @@ const keyVersion = 1;
 export function fetchKey(question: FetchQuestion): string | undefined {
   const { repoId, format, refs, gitVersion } = question;
   const request = canonicalFetch(question.request);
-  const wanted = request.wantRefs.map((name) => idOf(refs, name));
+  const wanted = request.wantRefs.map((name) => findRef(refs, name)?.objectId);
   const excluded = request.deepenNots.map((name) => resolveLikeGit(refs, name));
   if (wanted.includes(undefined) || excluded.includes(undefined)) return undefined;
   const tags = request.options.has('include-tag') ? digestOf(refs, 'annotated tags') : '';
@@ -50,12 +50,8 @@ const lookupRules: readonly ((name: string) => string)[] = [
 
 /** The id of the only ref that a short name may mean; git refuses a name that means two. */
 function resolveLikeGit(refs: RefSnapshot, name: string): string | undefined {
-  const ids = lookupRules.map((rule) => idOf(refs, rule(name))).filter((id) => id !== undefined);
+  const ids = lookupRules.map((rule) => findRef(refs, rule(name))?.objectId).filter((id) => id !== undefined);
   return ids.length === 1 ? ids[0] : undefined;
-}
-
-function idOf(refs: RefSnapshot, name: string): string | undefined {
-  return resolveHead(name === 'HEAD' ? refs : { ...refs, head: name })?.objectId;
 }
 
 type RefSelection = 'annotated tags' | 'all';

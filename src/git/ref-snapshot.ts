@@ -28,7 +28,12 @@ export function sortRefs<Ref extends GitRef>(refs: readonly Ref[]): readonly Ref
 
 /** What HEAD resolves to; undefined while the branch does not exist. */
 export function resolveHead(snapshot: RefSnapshot): GitRef | undefined {
-  const { refs, head } = snapshot;
-  const found = refs[firstIndex(0, refs.length, (at) => compareRefNames(refs[at]?.name ?? '', head) >= 0)];
-  return found?.name === head ? found : undefined;
+  return findRef(snapshot, 'HEAD');
+}
+
+/** The ref of a full name, of HEAD what it resolves to; undefined when there is none. */
+export function findRef({ refs, head }: RefSnapshot, name: string): GitRef | undefined {
+  const wanted = name === 'HEAD' ? head : name;
+  const found = refs[firstIndex(0, refs.length, (at) => compareRefNames(refs[at]?.name ?? '', wanted) >= 0)];
+  return found?.name === wanted ? found : undefined;
 }

@@ -1,7 +1,7 @@
 import { compareRefNames } from './compare-ref-names.ts';
 import type { FetchRequest } from './fetch-request.ts';
 import { delimPkt, encodePkt } from './pkt-line.ts';
-import { type RefSnapshot, resolveHead } from './ref-snapshot.ts';
+import { findRef, type RefSnapshot } from './ref-snapshot.ts';
 
 /** A request whose refs have become objects, and what is to be told of them. */
 export interface ResolvedFetch {
@@ -21,7 +21,7 @@ export function resolveWantRefs(request: FetchRequest, refs: RefSnapshot): Resol
   const lines = [encodePkt('wanted-refs\n')];
   const wants = [...request.wants];
   for (const name of [...new Set(request.wantRefs)].sort(compareRefNames)) {
-    const id = resolveHead(name === 'HEAD' ? refs : { ...refs, head: name })?.objectId;
+    const id = findRef(refs, name)?.objectId;
     if (id === undefined) return undefined;
     wants.push(id);
     lines.push(encodePkt(`${id} ${name}\n`));

@@ -7,6 +7,7 @@ import { StratumError } from '../base/errors.ts';
 import type { Durability } from '../store/durability.ts';
 import type { LogLevel } from '../telemetry/log.ts';
 import { type NodeRole, nodeRoles } from '../topology/topology.ts';
+import type { FrontendCacheOptions } from './frontend/frontend-options.ts';
 import type { Setting } from './setting.ts';
 import { flagOf, settings, variableOf } from './settings.ts';
 
@@ -71,14 +72,7 @@ export interface NodeConfig {
     readonly uploadPackTimeoutMs: number;
   };
   /** What a frontend keeps; nothing of it is the only copy. */
-  readonly cache: {
-    readonly packBytesMax: number;
-    readonly packEntryBytesMax: number;
-    readonly packMemoryBytesMax: number;
-    readonly packAgeMaxMs: number;
-    readonly repositoryBytesMax: number;
-    readonly warming: boolean;
-  };
+  readonly cache: FrontendCacheOptions;
   readonly maintenance: { readonly enabled: boolean };
 }
 

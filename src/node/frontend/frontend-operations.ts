@@ -11,7 +11,7 @@ import type {
 } from '../../client/frontend-api.ts';
 import type { FetchRequest } from '../../git/fetch-request.ts';
 import type { GitRunner } from '../../git/git-runner.ts';
-import { type GitRef, resolveHead } from '../../git/ref-snapshot.ts';
+import { findRef, type GitRef } from '../../git/ref-snapshot.ts';
 import type { SharedCache } from '../../replication/shared-cache/shared-cache.ts';
 import type { BareRepositoryCache } from './bare-repository-cache.ts';
 import type { FetchService, NamedFetch } from './fetch-service.ts';
@@ -114,7 +114,7 @@ export class FrontendOperations implements FrontendControl {
     const { refs: reader, fetches, warming } = this.#modules;
     const refs = await reader.read(repo, signal);
     const { snapshot } = refs;
-    const ref = name === undefined ? resolveHead(snapshot) : snapshot.refs.find((each) => each.name === name);
+    const ref = findRef(snapshot, name ?? 'HEAD');
     if (ref === undefined) {
       const id = name ?? snapshot.head;
       throw new StratumError('NOT_FOUND', `repository ${repo} has no ref ${id}`, { kind: 'ref', id });

@@ -1,5 +1,5 @@
 import BTreeModule, { simpleComparator } from 'sorted-btree';
-import type { StateEntry, StateRange, StateReader, StateWrite } from './state.ts';
+import { type StateEntry, type StateRange, type StateReader, StateRow, type StateWrite } from './state.ts';
 
 // The package is CommonJS: its class is the default of the default.
 const BTree = 'default' in BTreeModule ? (BTreeModule.default as typeof BTreeModule) : BTreeModule;
@@ -53,7 +53,7 @@ class LayeredState implements StateReader {
         if (change.value === undefined) continue;
         if (left <= 0) return;
         left -= 1;
-        yield new ChangedEntry(change.key, change.value);
+        yield new StateRow(change.key, change.value);
       }
       if (isHidden) continue;
       if (left <= 0) return;
@@ -64,7 +64,7 @@ class LayeredState implements StateReader {
       if (value === undefined) continue;
       if (left <= 0) return;
       left -= 1;
-      yield new ChangedEntry(key, value);
+      yield new StateRow(key, value);
     }
   }
 
@@ -76,19 +76,5 @@ class LayeredState implements StateReader {
     const names = [...merged.keys()].sort((left, right) => (left < right ? -1 : 1));
     if (reverse) names.reverse();
     return names.map((name) => ({ key: Buffer.from(name, 'latin1'), value: merged.get(name) }));
-  }
-}
-
-class ChangedEntry implements StateEntry {
-  readonly key: Buffer;
-  readonly value: Buffer;
-
-  constructor(key: Buffer, value: Buffer) {
-    this.key = key;
-    this.value = value;
-  }
-
-  keyText(from: number): string {
-    return this.key.toString('utf8', from);
   }
 }

@@ -1,6 +1,6 @@
 import type { Transaction } from 'lmdb';
 import type { LmdbEnvironment } from '../../store/lmdb-environment.ts';
-import type { StateEntry, StateRange, StateReader } from './state.ts';
+import { type StateEntry, type StateRange, type StateReader, StateRow } from './state.ts';
 
 /** Longest key of LMDB as lmdb-js is built. */
 export const keyBytesMax = 1978;
@@ -25,20 +25,6 @@ export class LmdbRows implements StateReader {
       ? { start: end, end: start, reverse, exclusiveStart: true, inclusiveEnd: true }
       : { start, end };
     const options = { ...bounds, ...(limit === undefined ? {} : { limit }), ...this.#reading };
-    for (const { key, value } of this.#database.getRange(options)) yield new LmdbRow(key, value);
-  }
-}
-
-class LmdbRow implements StateEntry {
-  readonly key: Buffer;
-  readonly value: Buffer;
-
-  constructor(key: Buffer, value: Buffer) {
-    this.key = key;
-    this.value = value;
-  }
-
-  keyText(from: number): string {
-    return this.key.toString('utf8', from);
+    for (const { key, value } of this.#database.getRange(options)) yield new StateRow(key, value);
   }
 }

@@ -6,6 +6,21 @@ export interface StateEntry {
   keyText(from: number): string;
 }
 
+/** A record whose key is there as bytes. */
+export class StateRow implements StateEntry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+
+  constructor(key: Buffer, value: Buffer) {
+    this.key = key;
+    this.value = value;
+  }
+
+  keyText(from: number): string {
+    return this.key.toString('utf8', from);
+  }
+}
+
 /** Which part of a range to read; the bounds are as bytes, the end is exclusive whichever way it is read. */
 export interface StateRange {
   readonly start: Buffer;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { observedChunks } from '../nodes/observed-chunks.ts';
 
 /** How the reading of chunks ended. */
 export interface ChunksEnd {
@@ -9,49 +10,28 @@ export interface ChunksEnd {
   readonly failure?: { readonly error: unknown };
 }
 
-/**
- * The same chunks; `ended` is told once when they end. Not a generator: one that was never started would not end what
- * it reads from on `return`.
- */
+/** The same chunks; `ended` is told once when they end. */
 export function timedChunks(
   chunks: AsyncIterable<Buffer>,
   clock: Clock,
   ended: (end: ChunksEnd) => void,
 ): AsyncIterable<Buffer> {
-  return { [Symbol.asyncIterator]: () => timed(chunks[Symbol.asyncIterator](), clock, ended) };
-}
-
-function timed(inner: AsyncIterator<Buffer>, clock: Clock, ended: (end: ChunksEnd) => void): AsyncIterator<Buffer> {
-  let bytes = 0;
   let waitedMs = 0;
-  let isOver = false;
-  const end = (failure?: { readonly error: unknown }) => {
-    if (isOver) return;
-    isOver = true;
-    ended({ bytes, waitedMs, ...(failure === undefined ? {} : { failure }) });
-  };
-  return {
+  const waited = (inner: AsyncIterator<Buffer>): AsyncIterator<Buffer> => ({
     next: async () => {
       const startMs = clock.monotonicMs();
       try {
-        const step = await inner.next();
+        return await inner.next();
+      } finally {
         waitedMs += clock.monotonicMs() - startMs;
-        if (step.done === true) end();
-        else bytes += step.value.length;
-        return step;
-      } catch (error) {
-        waitedMs += clock.monotonicMs() - startMs;
-        end({ error });
-        throw error;
       }
     },
     return: async () => {
-      try {
-        await inner.return?.();
-      } finally {
-        end();
-      }
+      await inner.return?.();
       return { done: true, value: undefined };
     },
-  };
+  });
+  return observedChunks({ [Symbol.asyncIterator]: () => waited(chunks[Symbol.asyncIterator]()) }, (bytes, failure) =>
+    ended({ bytes, waitedMs, ...(failure === undefined ? {} : { failure }) }),
+  );
 }

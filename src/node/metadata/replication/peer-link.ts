@@ -17,7 +17,7 @@ const retryShareOfLease = 0.25;
 
 /** What a link carries. */
 export interface LinkSource {
-  /** What the peer lacks of a partition; undefined when nothing, or when it is to be left alone for now. */
+  /** Of a partition that this node is the primary of: see PrimaryTerm.appendFor. */
   appendFor(partition: number, bytesMax: number): PartitionAppend | undefined;
   /** The partitions that this node is the primary of and the peer a replica. */
   shared(): readonly number[];
